@@ -1,0 +1,158 @@
+"""
+One decorator for every jitted kernel, and the disk cache its machine code lies in.
+
+numba's own cache looks only at the file a kernel is written in: edit a function that the kernel
+calls, or a constant it imports, and the old machine code answers without a word. Here the cache
+is a folder named after a hash of all sources that could matter (see `tdplib._sources`) and of the
+versions of numba and Python, so that such an edit leads to another, empty folder. The folder
+belongs to the user alone: numba's cache is pickle, whoever can write it can run code as its
+reader. Where that cannot be had, or once a source was edited while the process runs, kernels are
+compiled in memory only.
+
+Importing this module does not import numba; decorating the first kernel does. A facade therefore
+imports its kernel module late, inside the function that needs it.
+
+Environment
+-----------
+TDPLIB_CACHE_DIR : the folder to use instead of the per-user one.
+TDPLIB_BOUNDSCHECK : ``1`` compiles kernels with index checks, in memory only (slow; for tests).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from tdplib._sources import package_sources
+
+__all__ = ["cache_dir", "cache_root", "cold_kernels", "is_warm", "kernel"]
+
+_KEEP = 3
+"""Folders of other hashes that survive pruning, the last used first."""
+
+_RESTING_SECONDS = 3600
+"""A folder used within this time is never pruned: another process may be at work in it."""
+
+
+def kernel(function: Callable) -> Callable:
+    """
+    Compile `function` with numba: no Python objects, no GIL, machine code kept on disk.
+
+    No fastmath, no threads of its own, no index checks. A signature is compiled when it is
+    first called. With ``NUMBA_DISABLE_JIT=1`` the plain function comes back.
+    """
+    import numba
+
+    checked = os.environ.get("TDPLIB_BOUNDSCHECK", "") not in ("", "0")
+    jitted = numba.njit(nogil=True, fastmath=False, parallel=False, boundscheck=checked)(function)
+    package = function.__module__.partition(".")[0]
+    in_package = hasattr(sys.modules.get(package), "__path__")
+    if jitted is function or checked or not in_package:
+        return jitted
+    folder, sources = _usable_dir(package), package_sources(package)
+    if folder is not None and sources is not None:
+        from tdplib._jit_cache import attach
+
+        attach(jitted, folder, sources.unchanged)
+    return jitted
+
+
+def cache_root() -> Path | None:
+    """
+    Return the folder that holds the caches of all hashes, or None where no home is known.
+
+    It is ``$TDPLIB_CACHE_DIR``, else ``tdplib`` in the user's cache folder of the platform.
+    """
+    chosen = os.environ.get("TDPLIB_CACHE_DIR")
+    if chosen:
+        return Path(chosen).absolute()
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        base = home / "Library" / "Caches"
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or home / ".cache"
+    return Path(base).absolute() / "tdplib"
+
+
+def cache_dir(package: str = "tdplib") -> Path | None:
+    """
+    Return the folder for the present sources of `package` (it may not exist yet), or None.
+
+    None means that kernels are compiled in memory only: no home, or sources not on disk.
+    """
+    root, sources = cache_root(), package_sources(package)
+    if root is None or sources is None:
+        return None
+    return root / f"{package}-{sources.key}"
+
+
+def cold_kernels(package: str = "tdplib") -> tuple[str, ...]:
+    """
+    Return the names (``module.function``) of the kernels without machine code on disk.
+
+    A kernel counts as warm as soon as one signature of it is stored. numba is not imported.
+    """
+    sources, folder = package_sources(package), cache_dir(package)
+    if sources is None:
+        return ()
+    stored: set[str] = set()
+    if folder is not None:
+        with suppress(OSError):
+            stored = {name.rpartition(".py")[0] for name in os.listdir(folder)}
+    return tuple(name for name, line in sources.kernels if f"{name}-{line}" not in stored)
+
+
+def is_warm(package: str = "tdplib") -> bool:
+    """Say whether every kernel of `package` has machine code on disk for the present sources."""
+    return cache_dir(package) is not None and not cold_kernels(package)
+
+
+@cache
+def _usable_dir(package: str) -> Path | None:
+    """Make the folder of `package` and drop old ones; None where it is not ours to write."""
+    folder = cache_dir(package)
+    if folder is None:
+        return None
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not (_is_private(folder) and os.access(folder, os.W_OK)):
+            return None
+        os.utime(folder)
+        _prune(folder, package)
+    except OSError:
+        return None
+    return folder
+
+
+def _is_private(folder: Path) -> bool:
+    """Say whether nobody but this user can write to `folder` (assumed where uids are unknown)."""
+    if not hasattr(os, "geteuid"):
+        return True
+    status, above = os.stat(folder), os.stat(folder.parent)
+    replaceable = above.st_mode & 0o002 and not above.st_mode & stat.S_ISVTX
+    return status.st_uid == os.geteuid() and not status.st_mode & 0o022 and not replaceable
+
+
+def _prune(current: Path, package: str) -> None:
+    """Remove the folders of other hashes, but for the last used and those in use."""
+    others = []
+    for folder in current.parent.glob(f"{package}-{'[0-9a-f]' * 16}"):
+        with suppress(OSError):
+            if folder != current:
+                others.append((folder.stat().st_mtime, folder))
+    others.sort(reverse=True)
+    for used, folder in others[_KEEP:]:
+        if time.time() - used > _RESTING_SECONDS:
+            shutil.rmtree(folder, ignore_errors=True)
