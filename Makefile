@@ -41,7 +41,7 @@ lab: $(LAB)
 	@test -n '$(FIRST_LAB)' || { echo 'labs/ holds no notebook: $(RUN) -m tdplib labs build'; exit 1; }
 	@# JupyterLab refuses root unless told; a container has nobody else. The rest keeps its first
 	@# page free of questions and of requests to the network.
-	$(RUN) -m jupyterlab $(FIRST_LAB) --ServerApp.root_dir='$(CURDIR)' \
+	$(RUN) -m jupyterlab --ServerApp.root_dir='$(CURDIR)' --LabApp.default_url=/lab/tree/$(FIRST_LAB) \
 	  --LabApp.news_url= --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
 	  --LabApp.extension_manager=readonly $$(test "$$(id -u)" != 0 || echo --allow-root) $(LAB_FLAGS)
 
