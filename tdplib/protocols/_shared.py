@@ -1,0 +1,278 @@
+"""Everything around the protocol under study: the vCPU, the page walk, and the actors.
+
+A protocol file sits on top of this one and decides how a root is found, put, invalidated, queued
+and zapped. What is here is the same for all of them, so that a diff of two protocol files shows
+the commit and nothing else. Function names are the kernel's wherever the kernel has the function;
+the `*_thread` functions are what the actors of a scenario run.
+
+What the model leaves out, and what therefore cannot be concluded from it
+------------------------------------------------------------------------
+One level, few entries.
+    A root is its only table. No child tables, hence no REMOVED_SPTE, no handle_removed_pt, no
+    huge pages, one zap pass instead of two or four, and no "restart from the root" after a yield.
+    Nothing said here covers the freeing of child tables.
+One role, one address space.
+    All vCPUs want the same root. No SMM or nested root (but for the markers' own), no cache of
+    previous roots: the prev_roots bug fixed by cf4a8693d97a cannot show.
+No shadow MMU.
+    kvm_zap_obsolete_pages and its yields are absent; mmu_valid_gen is toggled and decides nothing.
+No TLB.
+    Flushes are left out, so "flush before leaving RCU" and the flush at root load are not checked.
+No pfn, no mmu_notifier_seq, no fast page fault.
+    A fault never finds its translation outdated by a notifier; the notifier retry is not checked.
+A request never kicks.
+    kvm_make_all_cpus_request sets bits only. A vCPU that stays where it is stands for a sleeping
+    one, which may keep its root for ever; the wait for running vCPUs is not modelled.
+Sequential consistency.
+    Barriers do nothing; that xchg orders the store before refcount_set is not checked.
+The VM never dies.
+    users_count and the end of the VM play no part; a scenario ends with the vCPUs unloaded.
+
+Which locks which function holds is that of 5.18: root lookup and root put by a vCPU with mmu_lock
+held for write, faults and the worker with it held for read.
+"""
+
+from tdplib.lang.kernel import *
+
+# Roots and SPTEs
+
+
+def kvm_tdp_mmu_get_root(root):
+    """Take a reference, unless the count is zero: such a root is on its way out."""
+    return refcount_inc_not_zero(root.tdp_mmu_root_count)
+
+
+def kvm_lockdep_assert_mmu_lock_held(kvm, shared):
+    """mmu_lock must be held: for read if `shared`, else for write."""
+    if shared:
+        lockdep_assert_held_read(kvm.mmu_lock)
+    else:
+        lockdep_assert_held_write(kvm.mmu_lock)
+
+
+def tdp_mmu_next_root(kvm, prev, shared, only_valid):
+    """The next root to visit, with a reference; gives back the reference to `prev`.
+
+    The caller may yield mmu_lock while it is on a root: the reference keeps the root listed. The
+    put of `prev` may be the last one, so that a mere walk can free a root or queue it.
+    """
+    rcu_read_lock()
+    if prev is None:
+        root = list_first_or_null_rcu(kvm.arch.tdp_mmu_roots)
+    else:
+        root = list_next_or_null_rcu(kvm.arch.tdp_mmu_roots, prev)
+    while root is not None:
+        if not (only_valid and root.role.invalid) and kvm_tdp_mmu_get_root(root):
+            break
+        root = list_next_or_null_rcu(kvm.arch.tdp_mmu_roots, root)
+    rcu_read_unlock()
+    if prev is not None:
+        kvm_tdp_mmu_put_root(kvm, prev, shared)
+    return root
+
+
+def next_invalidated_root(kvm, prev):
+    """The next listed root that is invalid and alive (v5.17's walk; takes no reference)."""
+    if prev is None:
+        root = list_first_or_null_rcu(kvm.arch.tdp_mmu_roots)
+    else:
+        root = list_next_or_null_rcu(kvm.arch.tdp_mmu_roots, prev)
+    while root is not None:
+        if root.role.invalid and refcount_read(root.tdp_mmu_root_count):
+            break
+        root = list_next_or_null_rcu(kvm.arch.tdp_mmu_roots, root)
+    return root
+
+
+def tdp_mmu_set_spte_atomic(root, index, old, new):
+    """Replace `old` by `new` if nobody was faster; mmu_lock is held for read only."""
+    return cmpxchg(root.spt[index], old, new) == old
+
+
+def tdp_mmu_zap_spte(root, index, shared):
+    """Make one SPTE not present: a plain store if mmu_lock is held for write, else a cmpxchg."""
+    old = root.spt[index]
+    if shared:
+        while old & SPTE_MMU_PRESENT_MASK and not tdp_mmu_set_spte_atomic(root, index, old, 0):
+            old = root.spt[index]
+    elif old & SPTE_MMU_PRESENT_MASK:
+        root.spt[index] = 0
+
+
+def tdp_mmu_iter_cond_resched(kvm, shared):
+    """Let others have mmu_lock for a moment; RCU is left too."""
+    rcu_read_unlock()
+    if shared:
+        cond_resched_rwlock_read(kvm.mmu_lock)
+    else:
+        cond_resched_rwlock_write(kvm.mmu_lock)
+    rcu_read_lock()
+
+
+def zap_gfn_range(kvm, root, can_yield, shared):
+    """Zap every SPTE of `root`, from gfn 0 up.
+
+    It may yield before each entry but the first: the kernel's iterator refuses to yield again
+    before it has made progress.
+    """
+    rcu_read_lock()
+    for index in range(PT_ENTRIES):
+        if can_yield and index:
+            tdp_mmu_iter_cond_resched(kvm, shared)
+        tdp_mmu_zap_spte(root, index, shared)
+    rcu_read_unlock()
+
+
+# The vCPU
+
+
+def is_page_fault_stale(vcpu):
+    """Was the root taken out of service after the vCPU loaded it?"""
+    root = vcpu.arch.mmu.root
+    return root.role.invalid
+
+
+def kvm_tdp_mmu_map(vcpu, gfn):
+    """Install the leaf SPTE for `gfn`; mmu_lock is held for read."""
+    root = vcpu.arch.mmu.root
+    ret = RET_PF_SPURIOUS
+    rcu_read_lock()
+    old = root.spt[gfn]
+    if not old & SPTE_MMU_PRESENT_MASK:
+        new = SPTE_MMU_PRESENT_MASK | PT_WRITABLE_MASK | (gfn + 1) << 12
+        if tdp_mmu_set_spte_atomic(root, gfn, old, new):
+            ret = RET_PF_FIXED
+        else:
+            ret = RET_PF_RETRY
+    rcu_read_unlock()
+    return ret
+
+
+def kvm_mmu_load(vcpu):
+    """Give the vCPU a root, an existing one of the same role or a new one."""
+    write_lock(vcpu.kvm.mmu_lock)
+    vcpu.arch.mmu.root = kvm_tdp_mmu_get_vcpu_root_hpa(vcpu)
+    write_unlock(vcpu.kvm.mmu_lock)
+
+
+def kvm_mmu_free_roots(vcpu):
+    """The vCPU drops its root."""
+    write_lock(vcpu.kvm.mmu_lock)
+    kvm_tdp_mmu_put_root(vcpu.kvm, vcpu.arch.mmu.root, False)
+    vcpu.arch.mmu.root = None
+    write_unlock(vcpu.kvm.mmu_lock)
+
+
+def kvm_mmu_free_obsolete_roots(vcpu):
+    """Serve KVM_REQ_MMU_FREE_OBSOLETE_ROOTS: drop the root if it is invalid.
+
+    No lock is needed to look: the vCPU's own reference keeps the root, and `invalid` never goes
+    back to 0.
+    """
+    root = vcpu.arch.mmu.root
+    if root is not None and root.role.invalid:
+        kvm_mmu_free_roots(vcpu)
+
+
+def vcpu_enter_guest(vcpu):
+    """What a vCPU does on its way into the guest: serve requests, then see that it has a root."""
+    if kvm_check_request(KVM_REQ_MMU_FREE_OBSOLETE_ROOTS, vcpu):
+        kvm_mmu_free_obsolete_roots(vcpu)
+    if vcpu.arch.mmu.root is None:
+        kvm_mmu_load(vcpu)
+
+
+# The actors
+
+
+def vcpu_thread(kvm, vcpu, gfn, faults, unload):
+    """A vCPU: `faults` faults at `gfn`, then (if `unload`) it drops its root.
+
+    Unloading stands for whatever makes a vCPU drop a root that is still valid (SMI and RSM
+    emulation or a CR0.WP toggle before v6.4, or the end of the vCPU). Dropping the last reference
+    to a valid root is what makes a root defunct.
+    """
+    for n in range(faults):
+        ret = RET_PF_RETRY
+        while ret == RET_PF_RETRY:
+            vcpu_enter_guest(vcpu)
+            ret = direct_page_fault(vcpu, gfn)
+    if unload:
+        kvm_mmu_free_roots(vcpu)
+
+
+def nx_toggle_thread(kvm):
+    """Somebody toggles the NX huge page mitigation: a fast zap, like a memslot update."""
+    mutex_lock(kvm.slots_lock)
+    model_update_begins(kvm)
+    kvm_mmu_zap_all_fast(kvm)
+    model_update_returns(kvm)
+    mutex_unlock(kvm.slots_lock)
+
+
+def notifier_thread(kvm, gfn):
+    """The host takes the page behind `gfn` away: no SPTE for it may be left in any root.
+
+    Invalid roots count: their SPTEs still lead to the page. The walk of one gfn in a one-level
+    table makes no progress after which it could yield, hence it needs no references to the roots.
+    """
+    write_lock(kvm.mmu_lock)
+    for root in list_for_each_entry(kvm.arch.tdp_mmu_roots):
+        tdp_mmu_zap_spte(root, gfn, False)
+    model_notifier_returns(kvm, gfn)
+    write_unlock(kvm.mmu_lock)
+
+
+def zap_all_thread(kvm):
+    """Notifier release (kvm_mmu_zap_all): zap every root, invalid ones too, yielding.
+
+    In the kernel no vCPU runs any more at this time. Here the vCPUs may still be running, so that
+    nothing is asserted about the SPTEs when it is through.
+    """
+    write_lock(kvm.mmu_lock)
+    root = tdp_mmu_next_root(kvm, None, False, False)
+    while root is not None:
+        tdp_mmu_zap_root(kvm, root, False)
+        root = tdp_mmu_next_root(kvm, root, False, False)
+    write_unlock(kvm.mmu_lock)
+
+
+def zap_worker_thread(kvm):
+    """A worker of the per-VM queue: one item after the other, in the order they were queued."""
+    while True:
+        work = workqueue_next(kvm.arch.tdp_mmu_zap_wq)
+        run_work(work)
+        workqueue_done(kvm.arch.tdp_mmu_zap_wq)
+
+
+def marker_thread(kvm, vcpu):
+    """Take a root out of service with mmu_lock held for read only, beside others who do the same.
+
+    No kernel does this; it is here to show why the helper is an xchg. The root is an SMM one
+    that no vCPU of the scenario runs on: the first marker makes it, each holds a reference to it.
+    Whoever finds it valid wins, and queues it.
+    """
+    role = vcpu.arch.mmu.root_role
+    role.smm = 1
+    write_lock(kvm.mmu_lock)
+    root = marker_root(vcpu, role)
+    write_unlock(kvm.mmu_lock)
+    read_lock(kvm.mmu_lock)
+    if not kvm_tdp_root_mark_invalid(root):
+        model_marked_invalid(root)
+        kvm_tdp_mmu_get_root(root)
+        tdp_mmu_schedule_zap_root(kvm, root)
+    kvm_tdp_mmu_put_root(kvm, root, True)
+    read_unlock(kvm.mmu_lock)
+
+
+def marker_root(vcpu, role):
+    """A listed root of this role with a reference taken; a new one if there is none."""
+    for root in list_for_each_entry(vcpu.kvm.arch.tdp_mmu_roots):
+        if root.role.word == role.word and kvm_tdp_mmu_get_root(root):
+            return root
+    fresh = tdp_mmu_alloc_sp(vcpu)
+    fresh.role = role
+    refcount_set(fresh.tdp_mmu_root_count, 1)
+    list_add_rcu(fresh.link, vcpu.kvm.arch.tdp_mmu_roots)
+    return fresh

@@ -1,0 +1,218 @@
+"""Scenarios: who runs beside whom, how often, and on what table.
+
+A scenario is data. `SCENARIOS` holds the named ones, `default(protocol)` the one a protocol is
+checked with when none is given, and any other is made with `Scenario(...)` or `vary(...)`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from .errors import BadValueError, check_int, nearest
+
+__all__ = ["DEFAULTS", "SCENARIOS", "ActorSpec", "Scenario", "default", "find", "vary"]
+
+BOUNDS: dict[str, tuple[int, int]] = {
+    "vcpus": (0, 6), "faults": (1, 4), "unload": (0, 1), "updates": (0, 4), "nx_toggles": (0, 2),
+    "notifiers": (0, 2), "markers": (0, 2), "zap_all": (0, 1), "workers": (0, 2),
+    "entries": (1, 4), "levels": (1, 1), "roots": (0, 12), "first_gfn": (0, 3),
+    "root_role": (0, 0xFFFFFFFF),
+}  # fmt: skip
+"""Lowest and highest value of each number of a scenario."""
+
+
+@dataclass(frozen=True)
+class ActorSpec:
+    """
+    One actor: the function it runs, from its start to its end.
+
+    name : shown to people, e.g. ``"vCPU 0"``; no two actors of a scenario share one
+    kind : ``vcpu | update | nx | notifier | zap-all | marker | worker``; actors of one kind may
+        be interchangeable
+    function : a function of the protocol's units
+    args : its arguments: ``"kvm"``, ``"vcpu0"``, ``"vcpu1"``, ... or integers
+    """
+
+    name: str
+    kind: str
+    function: str
+    args: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """
+    What runs in one check; immutable and hashable. All sizes are counts, bounds in `BOUNDS`.
+
+    name : shown to people
+    vcpus, faults : vCPU `v` faults that often at gfn ``(first_gfn + v) % entries``
+    unload : 1 if each vCPU drops its root in the end
+    updates : memslot updates, an actor each
+    nx_toggles : NX huge page toggles, an actor each
+    notifiers : notifier walks, an actor each; walk `n` is for the gfn of vCPU `n`
+    markers : tasks that mark a root invalid with mmu_lock held for read (see `marker_thread`)
+    zap_all : 1 for a notifier release that zaps every root
+    workers : workers of the queue; a protocol without a queue has none, whatever stands here
+    entries : SPTEs of a table
+    levels : levels of a table; the protocols know one
+    roots : root slots, never reused; 0 (the default): as many as a correct protocol can need
+    first_gfn : gfn of vCPU 0's faults
+    root_role : the role word a vCPU asks for (0x784: level 4, direct, access 7)
+
+    Raises
+    ------
+    BadValueError
+        A number is out of its bounds, or nobody would run; the text names it.
+    """
+
+    name: str = "custom"
+    vcpus: int = 2
+    faults: int = 1
+    unload: int = 1
+    updates: int = 2
+    nx_toggles: int = 0
+    notifiers: int = 0
+    markers: int = 0
+    zap_all: int = 0
+    workers: int = 1
+    entries: int = 2
+    levels: int = 1
+    roots: int = 0
+    first_gfn: int = 0
+    root_role: int = 0x784
+
+    def __post_init__(self) -> None:
+        for field, (low, high) in BOUNDS.items():
+            check_int(f"scenario: {field}", int(getattr(self, field)), low, high)
+        if not any(self._counts()):
+            raise BadValueError("scenario: nobody runs; set vcpus, updates or another actor")
+        if self.markers and not self.vcpus:
+            raise BadValueError("scenario: markers take their role from vCPU 0; set vcpus to 1")
+        if self.roots == 0:
+            object.__setattr__(self, "roots", self._roots_needed())
+
+    def _counts(self) -> tuple[int, ...]:
+        others = (self.nx_toggles, self.notifiers, self.zap_all, self.markers)
+        return (self.vcpus, self.updates, *others)
+
+    def _roots_needed(self) -> int:
+        """
+        Bound the roots a correct protocol allocates.
+
+        A new root is made only when no valid one is listed, so each but the first stands for one
+        that went out of service: by a fast zap, or by its last put; a vCPU drops a valid root
+        once, in the end. A marker makes at most one of its own.
+        """
+        if not self.vcpus:
+            return 1
+        return self.vcpus + self.updates + self.nx_toggles + self.markers
+
+    def gfn(self, vcpu: int) -> int:
+        """Return the gfn at which vCPU number `vcpu` faults, ``0 <= gfn < entries``."""
+        return (self.first_gfn + vcpu) % self.entries
+
+    def actors(self, protocol: Any) -> tuple[ActorSpec, ...]:
+        """
+        Return who runs, in the order of their indices.
+
+        protocol : a `tdplib.protocols.Protocol` (or anything with `has_queue`); decides whether
+            there is a worker
+        """
+        return tuple(self._actors(bool(protocol.has_queue)))
+
+    def _actors(self, has_queue: bool) -> Iterator[ActorSpec]:
+        for v in range(self.vcpus):
+            args = ("kvm", f"vcpu{v}", self.gfn(v), self.faults, self.unload)
+            yield ActorSpec(f"vCPU {v}", "vcpu", "vcpu_thread", args)
+        for n in range(self.updates):
+            yield ActorSpec(f"update {n}", "update", "memslot_update_thread", ("kvm",))
+        yield from _numbered("NX toggle", "nx", "nx_toggle_thread", ("kvm",), self.nx_toggles)
+        for n in range(self.notifiers):
+            label = f"notifier {n}" if self.notifiers > 1 else "notifier"
+            yield ActorSpec(label, "notifier", "notifier_thread", ("kvm", self.gfn(n)))
+        if self.zap_all:
+            yield ActorSpec("zap all", "zap-all", "zap_all_thread", ("kvm",))
+        for n in range(self.markers):
+            yield ActorSpec(f"marker {n}", "marker", "marker_thread", ("kvm", "vcpu0"))
+        if has_queue:
+            workers = self.workers
+            yield from _numbered("zap worker", "worker", "zap_worker_thread", ("kvm",), workers)
+
+
+def _numbered(
+    label: str, kind: str, function: str, args: tuple[str | int, ...], count: int
+) -> Iterator[ActorSpec]:
+    """Yield `count` like actors; they carry a number only if there are several."""
+    for n in range(count):
+        yield ActorSpec(f"{label} {n}" if count > 1 else label, kind, function, args)
+
+
+SCENARIOS: dict[str, Scenario] = {
+    each.name: each
+    for each in (
+        Scenario(name="default"),
+        Scenario(name="small", vcpus=1, updates=1, first_gfn=1),
+        Scenario(name="requeue", vcpus=1, updates=2, first_gfn=1),
+        Scenario(name="two-vcpus", updates=1),
+        Scenario(name="small-notifier", vcpus=1, updates=1, notifiers=1, first_gfn=1),
+        Scenario(name="small-markers", vcpus=1, updates=0, markers=2),
+        Scenario(name="nx-toggle", updates=1, nx_toggles=1),
+        Scenario(name="notifier", updates=1, notifiers=1),
+        Scenario(name="zap-all", vcpus=1, updates=1, zap_all=1, first_gfn=1),
+        Scenario(name="three-vcpus", vcpus=3, entries=3),
+    )
+}
+"""The named scenarios. ``small`` and the others so called suit a slow explorer."""
+
+_WITH_NOTIFIER = Scenario(name="default+notifier", notifiers=1)
+_WITH_MARKERS = Scenario(name="default+markers", markers=2)
+
+DEFAULTS: dict[str, Scenario] = {
+    "delist-at-queue": _WITH_NOTIFIER,
+    "xchg-plain-rmw": _WITH_MARKERS,
+}
+"""Default scenario of the protocols whose story needs more than ``default``."""
+
+
+def default(protocol: str) -> Scenario:
+    """Return the scenario a protocol (by name) is checked with when none is given."""
+    return DEFAULTS.get(protocol, SCENARIOS["default"])
+
+
+def find(scenario: str | Scenario | None, protocol: str = "v5.18") -> Scenario:
+    """
+    Return a scenario from its name, itself, or None for the protocol's own default.
+
+    Raises `BadValueError` for a name that is not known, with the nearest that is.
+    """
+    if scenario is None:
+        return default(protocol)
+    if isinstance(scenario, Scenario):
+        return scenario
+    named = {**SCENARIOS, **{each.name: each for each in DEFAULTS.values()}}
+    if scenario not in named:
+        raise BadValueError(f"no scenario is called {scenario!r}{nearest(scenario, named)}")
+    return named[scenario]
+
+
+def vary(scenario: str | Scenario, **changes: Any) -> Scenario:
+    """
+    Return a copy of a scenario with some numbers changed, called ``custom`` unless named.
+
+    Root slots are counted anew unless `roots` is given.
+
+    Raises
+    ------
+    TypeError
+        A keyword is no field of `Scenario`; the text names the nearest that is.
+    """
+    known = [field.name for field in fields(Scenario)]
+    for word in changes:
+        if word not in known:
+            close = difflib.get_close_matches(word, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+            raise TypeError(f"a scenario has no {word!r}; {hint}")
+    return replace(find(scenario), **{"name": "custom", "roots": 0, **changes})
