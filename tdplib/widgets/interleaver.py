@@ -1,0 +1,280 @@
+"""
+`Interleaver`: step the actors of a protocol by hand and watch what they share.
+
+Python holds the session and is the only one to change it; the page (``static/interleaver.js``)
+paints the last snapshot and sends back what was asked for. Messages from the page arrive on a
+thread of their own, cells run on another: one lock a widget, and every board that leaves it is a
+fresh value that is never touched again.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import pathlib
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import anywidget
+import traitlets
+
+from tdplib.errors import BadValueError, TdplibError, check_int, nearest
+from tdplib.replay.boardtext import board_text
+from tdplib.widgets.snapshot import snapshot
+
+__all__ = ["Interleaver"]
+
+STATIC = pathlib.Path(__file__).parent / "static"
+RUN_LIMIT = 500
+"""`run` gives up after so many steps: an actor that spins never blocks."""
+
+
+class Interleaver(anywidget.AnyWidget):
+    """
+    A stepper for every interleaving of one protocol in one scenario.
+
+    One column an actor: its source, the line it stands at, a button that takes its next step. Below
+    them the roots, locks, queue and requests, what the last step changed marked. The timeline goes
+    back, forward and anywhere; a step taken in the past starts a new branch.
+
+    Parameters
+    ----------
+    protocol : str or Protocol
+        Whose code the actors run; ignored where `trace`, `code` or `session` say it.
+    scenario : str or Scenario, optional
+        Who takes part; by default the protocol's own scenario.
+    trace : Trace, optional
+        Open this trace instead, at its start (see `at`).
+    code : str, optional
+        Open this schedule code instead.
+    session : Session, optional
+        Go on with this session. The widget owns it from then on.
+    at : {"start", "end"}
+        Where in the trace or code the cursor stands first.
+
+    Raises
+    ------
+    BadValueError
+        Two of `trace`, `code` and `session` were given, or `at` is something else.
+
+    Notes
+    -----
+    Nothing here may be graded: what a learner clicked reaches the kernel some time after they did.
+    """
+
+    _esm = STATIC / "interleaver.js"
+    _css = STATIC / "interleaver.css"
+
+    board = traitlets.Dict(read_only=True).tag(sync=True)
+    """The snapshot on show: the Board dictionary and what `tdplib.widgets.snapshot` adds to it."""
+    sources = traitlets.Dict(read_only=True).tag(sync=True)
+    """Function name -> `file`, `first` (line number), `lines`; sent once, not with each board."""
+    error = traitlets.Unicode("", read_only=True).tag(sync=True)
+    """Why the last action was refused or failed; empty if it was not."""
+    handled = traitlets.Int(0, read_only=True).tag(sync=True)
+    """Number of messages from the page that have been dealt with."""
+
+    def __init__(
+        self,
+        protocol: Any = "v5.18",
+        scenario: Any = None,
+        *,
+        trace: Any = None,
+        code: str | None = None,
+        session: Any = None,
+        at: str = "start",
+    ) -> None:
+        if at not in ("start", "end"):
+            raise BadValueError(f"at is {at!r}, must be 'start' or 'end'")
+        super().__init__()
+        self._lock = threading.RLock()
+        self._session = _open(protocol, scenario, trace, code, session)
+        self._left: tuple[str, int] | None = None
+        self._ends: dict[str, Any] = {}
+        if trace is not None or code is not None:
+            self._session.goto(0 if at == "start" else self._session.board()["steps"])
+        self._act(lambda: None)
+        self.on_msg(self._on_message)
+
+    # -- what can be done to it, from a cell or from the page ------------------------------
+
+    def step(self, actor: int | str) -> None:
+        """Let `actor` (index, letter or name) take its next step; raises where it cannot move."""
+        self._act(lambda: self._step(self._index(actor)))
+
+    def run(self, actor: int | str) -> None:
+        """Let `actor` go on until it blocks, is done or breaks something; `RUN_LIMIT` at most."""
+        self._act(lambda: self._run(self._index(actor)))
+
+    def back(self) -> None:
+        """Go one step back in the timeline."""
+        self._act(self._session.back)
+
+    def forward(self) -> None:
+        """Go one step forward in the timeline."""
+        self._act(self._session.forward)
+
+    def goto(self, step: int) -> None:
+        """Go to the state after `step` steps, 0..`board["steps"]`."""
+        self._act(lambda: self._session.goto(check_int("step", step, 0, self.board["steps"])))
+
+    def reset(self) -> None:
+        """Forget every step taken."""
+        self._act(self._reset)
+
+    def restore(self) -> None:
+        """Go back to the branch that was left by a step in the past; again: change over."""
+        self._act(self._restore)
+
+    @property
+    def schedule(self) -> str:
+        """The schedule code of the steps in the timeline."""
+        return self.board["code"]
+
+    def text(self) -> str:
+        """Return the board as plain text, for a terminal, a grader or a screen reader."""
+        return board_text({**self.board, "sources": self.sources})
+
+    # -- inside: always under the lock -----------------------------------------------------
+
+    def _act(self, action: Callable[[], Any]) -> None:
+        """Do `action` and show the board that follows from it."""
+        with self._lock:
+            try:
+                action()
+            finally:
+                self._publish()
+
+    def _publish(self) -> None:
+        session = self._session
+        board = session.board()
+        earlier = None
+        if board["step"]:
+            session.goto(board["step"] - 1)
+            earlier = session.board()
+            session.goto(board["step"])
+        picture = snapshot(board, earlier, self._end_of(board))
+        picture["left"] = self._left and {"code": self._left[0], "step": self._left[1]}
+        with self.hold_sync():
+            self.set_trait("sources", board.get("sources") or {})
+            self.set_trait("board", picture)
+            self.set_trait("error", "")
+
+    def _end_of(self, board: Mapping[str, Any]) -> Any:
+        """Return what the timeline's last step breaks, looking ahead once for each schedule."""
+        code, here = board["code"], board["step"]
+        if here == board["steps"]:
+            self._ends = {code: board["broken"]}
+        elif code not in self._ends:
+            self._session.goto(board["steps"])
+            self._ends = {code: self._session.board()["broken"]}
+            self._session.goto(here)
+        return self._ends[code]
+
+    def _index(self, actor: int | str) -> int:
+        actors = self.board["actors"]
+        if isinstance(actor, str):
+            for known in actors:
+                if actor in (known["name"], known["letter"]):
+                    return known["index"]
+            raise BadValueError(f"no actor {actor!r}{nearest(actor, [a['name'] for a in actors])}")
+        return check_int("actor", actor, 0, len(actors) - 1)
+
+    def _step(self, actor: int) -> None:
+        before = (self._session.board()["step"], self.board["steps"], self.board["code"])
+        self._session.step(actor)
+        if before[0] < before[1] and self._session.code() != before[2]:
+            self._left = before[2], before[0]
+
+    def _run(self, actor: int) -> None:
+        self._step(actor)
+        for _ in range(RUN_LIMIT - 1):
+            board = self._session.board()
+            if board["broken"] or board["actors"][actor]["status"] != "ready":
+                return
+            self._session.step(actor)
+        name = self.board["actors"][actor]["name"]
+        raise TdplibError(f"{name} was stopped after {RUN_LIMIT} steps: it does not block.")
+
+    def _reset(self) -> None:
+        if self.board["steps"]:
+            self._left = self.board["code"], self.board["step"]
+        self._session = type(self._session)(self._session.protocol, self._session.scenario)
+
+    def _restore(self) -> None:
+        if self._left is None:
+            raise TdplibError("There is no branch to go back to: none has been left yet.")
+        code, step = self._left
+        self._left = (self.board["code"], self.board["step"]) if self.board["steps"] else None
+        self._session = type(self._session).from_code(code)
+        self._session.goto(step)
+
+    # -- the page --------------------------------------------------------------------------
+
+    def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        """Do what the page asks; whatever goes wrong is shown there, with its text."""
+        with self._lock, self.hold_sync():
+            try:
+                self._dispatch(content)
+            except TdplibError as problem:
+                self.set_trait("error", str(problem))
+            except Exception as problem:  # a defect: its kind helps whoever reports it
+                self.set_trait("error", f"{type(problem).__name__}: {problem}")
+            self.set_trait("handled", self.handled + 1)
+
+    def _dispatch(self, content: Any) -> None:
+        asked = content if isinstance(content, Mapping) else {}
+        plain = {"back": self.back, "forward": self.forward, "reset": self.reset,
+                 "restore": self.restore}  # fmt: skip
+        what = asked.get("do")
+        if what in plain:
+            plain[what]()
+        elif what == "goto":
+            self.goto(asked.get("step"))
+        elif what in ("step", "run"):
+            getattr(self, what)(asked.get("actor"))
+        else:
+            known = [*plain, "goto", "step", "run"]
+            raise BadValueError(f"the page asked for {what!r}{nearest(what, known)}")
+
+    # -- where no page shows it ------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        """Return the whole board as text."""
+        return self.text()
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        """Add a static twin, which shows in exports and in notebooks reopened without a kernel."""
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, *rest = bundle if isinstance(bundle, tuple) else (bundle,)
+        data = {**(data or {}), "text/plain": self.text(), "text/html": self._static()}
+        return (data, *rest) if rest else data
+
+    def _static(self) -> str:
+        """Return the board as HTML without scripts: a picture if one can be drawn, else text."""
+        text, svg = self.text(), _picture(self.board)
+        if svg is None:
+            return f"<pre>{html.escape(text)}</pre>"
+        image = base64.b64encode(svg.encode()).decode()
+        return f'<img alt="{html.escape(text)}" src="data:image/svg+xml;base64,{image}">'
+
+
+def _open(protocol: Any, scenario: Any, trace: Any, code: str | None, session: Any) -> Any:
+    """Return the session that the arguments of `Interleaver` ask for."""
+    choices = {"trace": trace, "code": code, "session": session}
+    given = [name for name, value in choices.items() if value is not None]
+    if len(given) > 1:
+        raise BadValueError(f"give one of trace, code and session, not {' and '.join(given)}")
+    if session is not None:
+        return session
+    from tdplib.replay import Session  # late: it brings the compiled machine with it
+
+    if trace is not None:
+        return Session.from_trace(trace)
+    return Session.from_code(code) if code is not None else Session(protocol, scenario)
+
+
+def _picture(board: Mapping[str, Any]) -> str | None:
+    """Return the board drawn as SVG, or None where the pictures cannot be made."""
+    return None

@@ -1,0 +1,156 @@
+"""
+From a session's board to what the page paints: a fresh plain value that nobody changes again.
+
+Four things are added to the Board dictionary, each of them worked out here and not in the page:
+
+`was`
+    path -> value one step earlier, for each path in `changed`; so that the page can say ``2 -> 1``.
+`changes`
+    the same in words, one short phrase for each thing that changed.
+`roots[i].role.fields`
+    the role word taken apart: `name`, `first` (lowest bit), `width`, `value`, `changed`.
+`ahead`
+    while the cursor stands in the past: what the last step of this timeline breaks, or None.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from tdplib.words import role
+
+__all__ = ["at_path", "role_fields", "snapshot"]
+
+ALWAYS_SHOWN = ("level", "direct", "access", "invalid")
+"""Fields of the role word that are shown even where they are 0."""
+
+
+def snapshot(board: Mapping[str, Any], earlier: Mapping[str, Any] | None, ahead: Any) -> dict:
+    """
+    Return a deep copy of `board`, without its `sources`, with the additions named above.
+
+    earlier : the board one step before, or None at the start.
+    ahead : the `broken` entry of the timeline's last board, or None.
+    """
+    now = copy.deepcopy({key: value for key, value in board.items() if key != "sources"})
+    now["ahead"] = copy.deepcopy(ahead) if board["step"] < board["steps"] else None
+    now["was"] = dict(_old_values(now, earlier)) if earlier else {}
+    now["changes"] = list(dict.fromkeys(_phrases(now))) if earlier else []
+    for root in now["roots"]:
+        old = at_path(earlier, f"roots.{root['index']}.role.word") if earlier else None
+        root["role"]["fields"] = role_fields(root["role"]["word"], old)
+    return now
+
+
+def role_fields(word: int, old: int | None = None) -> list[dict]:
+    """
+    Take a role word of the v5.18 layout apart: the shown fields, highest bit first.
+
+    old : the word one step earlier; fields that differ are `changed`. None: nothing is changed.
+    """
+    return [
+        {
+            "name": field.name,
+            "first": field.shift,
+            "width": field.width,
+            "value": field.get(word),
+            "changed": old is not None and field.get(old) != field.get(word),
+        }
+        for field in reversed(role.table("v5.18"))
+        if field.name in ALWAYS_SHOWN or field.get(word) or (old and field.get(old))
+    ]
+
+
+def _old_values(now: Mapping[str, Any], earlier: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for path in now.get("changed", ()):
+        for known in {path, path.rsplit(".", 1)[0]}:
+            old = at_path(earlier, known)
+            if old is not None and not isinstance(old, dict):
+                yield known, copy.deepcopy(old)
+
+
+def _phrases(now: Mapping[str, Any]) -> Iterator[str]:
+    for path in now.get("changed", ()):
+        head, *rest = path.split(".")
+        if head == "roots":
+            yield from _root_phrase(now, f"roots.{rest[0]}", rest[1:])
+        elif head == "locks":
+            yield _lock_phrase(now, rest[0])
+        elif head == "requests":
+            pending = at_path(now, f"requests.{rest[0]}.pending")
+            yield f"requests of {rest[0]}: {', '.join(pending or ()) or 'none'}"
+        elif head not in ("list", "queue"):  # the roots' own flags say those already
+            yield f"{rest[-1] if rest else head}: {_value(at_path(now, path))}{_was(now, path)}"
+
+
+_FLAGS = {
+    "listed": ("on the list", "off the list"),
+    "queued": ("queued", "no longer queued"),
+    "running": ("being zapped", "no longer being zapped"),
+    "async_data": ("async_data set", "async_data NULL"),
+}
+
+
+def _root_phrase(now: Mapping[str, Any], at: str, rest: list[str]) -> Iterator[str]:
+    root = at_path(now, at)
+    if not rest or root is None:
+        yield f"{root['name'] if root else at} allocated"
+    elif rest[0] in _FLAGS:
+        yield f"{root['name']} {_FLAGS[rest[0]][not root[rest[0]]]}"
+    elif rest[0] == "role":
+        yield f"{root['name']} role {root['role']['word']:#x}{_was(now, at + '.role.word', hex)}"
+    elif rest[0] == "state":
+        yield f"{root['name']} {root['state']}"
+    elif rest[0] == "sptes" and len(rest) > 1:
+        yield f"{root['name']} SPTE {rest[1]} {at_path(root, f'sptes.{rest[1]}.text')}"
+    elif rest[0] == "vcpus":
+        yield f"{root['name']} is the root of {', '.join(root['vcpus']) or 'no vCPU'}"
+    else:
+        path = ".".join([at, *rest])
+        yield f"{root['name']} {rest[-1]} {_value(at_path(now, path))}{_was(now, path)}"
+
+
+def _lock_phrase(now: Mapping[str, Any], name: str) -> str:
+    lock = at_path(now, f"locks.{name}") or {}
+    held = "free"
+    if lock.get("writer"):
+        held = f"held{' for write' if lock['kind'] == 'rwlock' else ''} by {lock['writer']}"
+    elif lock.get("readers"):
+        held = f"held for read by {', '.join(lock['readers'])}"
+    waiting = f", waiting: {', '.join(lock['waiting'])}" if lock.get("waiting") else ""
+    return f"{name} {held}{waiting}"
+
+
+def _was(now: Mapping[str, Any], path: str, say: Callable[[Any], str] = str) -> str:
+    return f" (was {say(now['was'][path])})" if path in now["was"] else ""
+
+
+def _value(value: Any) -> str:
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)
+
+
+def at_path(board: Any, path: str) -> Any:
+    """
+    Return the value at a dotted path of a board, or None where there is none.
+
+    Entries of a list are named by their `index`, their `name` or their `vcpu`.
+
+    >>> at_path({"locks": [{"name": "mmu_lock", "writer": "update 0"}]}, "locks.mmu_lock.writer")
+    'update 0'
+    """
+    for part in path.split("."):
+        if isinstance(board, list):
+            board = next((item for item in board if part in _labels(item)), None)
+        elif isinstance(board, Mapping):
+            board = board.get(part)
+        else:
+            return None
+    return board
+
+
+def _labels(item: Any) -> tuple[str, ...]:
+    if not isinstance(item, Mapping):
+        return ()
+    return tuple(str(item[key]) for key in ("index", "name", "vcpu") if key in item)

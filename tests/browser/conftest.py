@@ -1,0 +1,139 @@
+"""
+Browsers for the browser tests: Debian's Chromium through playwright, nothing downloaded.
+
+`host` shows widgets in a page without Jupyter: the widget's own ES module and style sheet, and a
+mock of anywidget's model whose messages go to the real Python widget. A missing browser is a
+visible skip, or a failure where TDPLIB_REQUIRE_BROWSER=1 says that there must be one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import shutil
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))  # fake_session lies one folder up
+
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+ORIGIN = "http://localhost:9"  # never contacted: the requests are answered in `Host`
+TRAITS = ("board", "sources", "error", "handled")
+
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>widgets</title>
+<link rel="stylesheet" href="/widget.css">
+<style>:root{color-scheme:light dark} body{margin:16px;background:Canvas}
+.out{margin-bottom:24px}</style><body %(body)s>
+<script type="module">
+import widget from "/widget.js";
+window.hosts = %(states)s.map((state, id) => {
+  const el = document.body.appendChild(document.createElement("div"));
+  el.className = "out";
+  const calls = {};
+  const host = { el, state, calls, sent: [], held: false };
+  host.push = (fresh) => {
+    const changed = Object.keys(fresh).filter((k) => JSON.stringify(fresh[k]) !== JSON.stringify(state[k]));
+    Object.assign(state, fresh);
+    for (const k of changed) for (const f of calls["change:" + k] || []) f();
+  };
+  host.model = {
+    get: (k) => state[k],
+    on: (e, f) => (calls[e] ||= []).push(f),
+    off: (e, f) => { calls[e] = (calls[e] || []).filter((g) => g !== f); },
+    send: async (content) => {
+      host.sent.push(content);
+      if (!host.held) host.push(await window.kernel(id, content));
+    },
+  };
+  host.cleanup = widget.render({ model: host.model, el });
+  return host;
+});
+</script>"""
+
+
+def absent(what: str):
+    """Skip in sight; where a browser was promised, fail."""
+    if os.environ.get("TDPLIB_REQUIRE_BROWSER") == "1":
+        pytest.fail(f"{what}, and TDPLIB_REQUIRE_BROWSER=1 asks for a browser", pytrace=False)
+    pytest.skip(f"{what}: the browser tests do not run")
+
+
+def chrome_path() -> str | None:
+    """The browser to drive: $CHROME, else the first Chromium on the path."""
+    named = os.environ.get("CHROME")
+    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        absent("playwright is not installed")
+    path = chrome_path()
+    if path is None:
+        absent("there is no chromium on the path and CHROME is not set")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Host:
+    """Opens pages that show widgets, each wired to its Python side."""
+
+    def __init__(self, browser):
+        self.browser, self.contexts = browser, []
+
+    def open(self, *widgets, width=1000, height=1000, scheme="light", body="", **context):
+        made = self.browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=scheme, **context
+        )
+        self.contexts.append(made)
+        page = made.new_page()
+        page.set_default_timeout(10_000)
+        page.problems = []
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        page.on("console", lambda m: page.problems.append(m.text) if m.type == "error" else None)
+        states = [self.state(w) for w in widgets]
+        shown = PAGE % {"body": body, "states": json.dumps(states).replace("</", "<\\/")}
+        files = {
+            "/": ("text/html", shown),
+            "/widget.js": ("text/javascript", str(widgets[0]._esm)),
+            "/widget.css": ("text/css", str(widgets[0]._css)),
+        }
+
+        def serve(route):
+            kind, text = files.get(route.request.url.removeprefix(ORIGIN), ("text/plain", ""))
+            route.fulfill(content_type=f"{kind}; charset=utf-8", body=text)
+
+        def kernel(index, content):
+            widgets[index]._on_message(widgets[index], content, [])
+            return self.state(widgets[index])
+
+        page.expose_function("kernel", kernel)
+        page.route("**/*", serve)
+        page.goto(ORIGIN + "/")
+        page.wait_for_function("window.hosts")
+        return page
+
+    @staticmethod
+    def state(widget):
+        return {name: getattr(widget, name) for name in TRAITS}
+
+    def push(self, page, widget, index=0):
+        """Bring what a cell did to `widget` to the page."""
+        page.evaluate("([i, s]) => window.hosts[i].push(s)", [index, self.state(widget)])
+
+
+@pytest.fixture
+def host(chromium):
+    opened = Host(chromium)
+    yield opened
+    for context in opened.contexts:
+        context.close()
