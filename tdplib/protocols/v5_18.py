@@ -94,10 +94,11 @@ def kvm_tdp_mmu_invalidate_all_roots(kvm):
     """Take every root out of service and queue it; one that is invalid is queued already."""
     lockdep_assert_held_write(kvm.mmu_lock)
     for root in list_for_each_entry(kvm.arch.tdp_mmu_roots):
-        if not root.role.invalid:
-            WARN_ON_ONCE(not kvm_tdp_mmu_get_root(root))
-            root.role.invalid = 1
-            tdp_mmu_schedule_zap_root(kvm, root)
+        if root.role.invalid:
+            continue
+        WARN_ON_ONCE(not kvm_tdp_mmu_get_root(root))
+        root.role.invalid = 1
+        tdp_mmu_schedule_zap_root(kvm, root)
 
 
 def kvm_tdp_mmu_zap_invalidated_roots(kvm):

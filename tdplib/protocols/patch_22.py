@@ -1,0 +1,132 @@
+"""patch-22: the last put marks the root invalid and zaps it in place, yielding.
+
+Kernel
+    8351779ce65f (v5.18 cycle), the patch after 22b94c4b63eb.
+Changed
+    A put that takes a valid root to zero sets `invalid` with an xchg, sets the count to 1, zaps
+    the root while it is still listed, and puts again. The root is off the list only after the
+    zap. For the first time `invalid` is set outside the fast zap and outside slots_lock.
+Why
+    A zap that may not yield gave soft lockups (the commit quotes one of 485 s in the put).
+Breaks without
+    The count must be set, not raised: raising it from zero is illegal for refcount_t. The
+    root must be invalid before the count is 1, or a lookup could take it. And mmu_lock must not
+    be dropped in between (yield-at-refcount-zero). The fast zap must still queue roots that are
+    invalid, because one may be half zapped in a put that has yielded (patch-22-skip-invalid).
+Simplified
+    One zap pass.
+"""
+
+from tdplib.lang.kernel import *
+
+TDP_MMU_OWNS_ROOT = 0
+
+
+def kvm_tdp_mmu_get_vcpu_root_hpa(vcpu):
+    """Find a listed root with the vCPU's role word, or make one; mmu_lock is held for write."""
+    lockdep_assert_held_write(vcpu.kvm.mmu_lock)
+    role = vcpu.arch.mmu.root_role
+    for root in list_for_each_entry(vcpu.kvm.arch.tdp_mmu_roots):
+        if root.role.word == role.word and kvm_tdp_mmu_get_root(root):
+            return root
+    fresh = tdp_mmu_alloc_sp(vcpu)
+    fresh.role = role
+    refcount_set(fresh.tdp_mmu_root_count, 1)
+    spin_lock(vcpu.kvm.arch.tdp_mmu_pages_lock)
+    list_add_rcu(fresh.link, vcpu.kvm.arch.tdp_mmu_roots)
+    spin_unlock(vcpu.kvm.arch.tdp_mmu_pages_lock)
+    return fresh
+
+
+def kvm_tdp_root_mark_invalid(root):
+    """Set `invalid`; say whether it was set before. Of several callers one is told "no"."""
+    role = root.role
+    role.invalid = 1
+    role.word = xchg(root.role.word, role.word)
+    return role.invalid
+
+
+def kvm_tdp_mmu_put_root(kvm, root, shared):
+    """Give a reference back. The last one zaps a valid root first, then frees it."""
+    kvm_lockdep_assert_mmu_lock_held(kvm, shared)
+    if not refcount_dec_and_test(root.tdp_mmu_root_count):
+        return
+    if not kvm_tdp_root_mark_invalid(root):
+        # Listed, invalid, with a count of 1: reachable for notifiers while the zap yields.
+        refcount_set(root.tdp_mmu_root_count, 1)
+        tdp_mmu_zap_root(kvm, root, shared)
+        if not refcount_dec_and_test(root.tdp_mmu_root_count):
+            return
+    spin_lock(kvm.arch.tdp_mmu_pages_lock)
+    list_del_rcu(root.link)
+    spin_unlock(kvm.arch.tdp_mmu_pages_lock)
+    call_rcu(root.rcu_head, tdp_mmu_free_sp_rcu_callback)
+
+
+def tdp_mmu_zap_root(kvm, root, shared):
+    """Zap all of `root`, yielding; it stays listed meanwhile, so that notifiers find it."""
+    WARN_ON_ONCE(not refcount_read(root.tdp_mmu_root_count))
+    zap_gfn_range(kvm, root, True, shared)
+
+
+def tdp_mmu_schedule_zap_root(kvm, root):
+    """Queue `root` for the worker; the caller has taken the reference the worker gives back."""
+    root.tdp_mmu_async_data = kvm
+    INIT_WORK(root.tdp_mmu_async_work, tdp_mmu_zap_root_work)
+    queue_work(kvm.arch.tdp_mmu_zap_wq, root.tdp_mmu_async_work)
+
+
+def tdp_mmu_zap_root_work(work):
+    """The worker: zap the root, give the gifted reference back."""
+    root = container_of(work, kvm_mmu_page, tdp_mmu_async_work)
+    kvm = root.tdp_mmu_async_data
+    read_lock(kvm.mmu_lock)
+    model_zap_begins(root)
+    tdp_mmu_zap_root(kvm, root, True)
+    model_zap_ends(root)
+    kvm_tdp_mmu_put_root(kvm, root, True)
+    read_unlock(kvm.mmu_lock)
+
+
+def kvm_tdp_mmu_invalidate_all_roots(kvm):
+    """Take every root out of service and queue it, whether or not it was invalid before."""
+    lockdep_assert_held_write(kvm.mmu_lock)
+    for root in list_for_each_entry(kvm.arch.tdp_mmu_roots):
+        WARN_ON_ONCE(not kvm_tdp_mmu_get_root(root))
+        root.role.invalid = 1
+        tdp_mmu_schedule_zap_root(kvm, root)
+
+
+def kvm_tdp_mmu_zap_invalidated_roots(kvm):
+    """Wait until every invalidated root is zapped."""
+    flush_workqueue(kvm.arch.tdp_mmu_zap_wq)
+
+
+def kvm_mmu_zap_all_fast(kvm):
+    """Take all roots out of service; return when no SPTE in them is left."""
+    lockdep_assert_held(kvm.slots_lock)
+    write_lock(kvm.mmu_lock)
+    kvm.arch.mmu_valid_gen = not kvm.arch.mmu_valid_gen
+    kvm_tdp_mmu_invalidate_all_roots(kvm)
+    kvm_make_all_cpus_request(kvm, KVM_REQ_MMU_FREE_OBSOLETE_ROOTS)
+    write_unlock(kvm.mmu_lock)
+    kvm_tdp_mmu_zap_invalidated_roots(kvm)
+
+
+def direct_page_fault(vcpu, gfn):
+    """Map `gfn`, unless the root went out of service meanwhile."""
+    ret = RET_PF_RETRY
+    read_lock(vcpu.kvm.mmu_lock)
+    if not is_page_fault_stale(vcpu):
+        ret = kvm_tdp_mmu_map(vcpu, gfn)
+    read_unlock(vcpu.kvm.mmu_lock)
+    return ret
+
+
+def memslot_update_thread(kvm):
+    """A memslot is deleted or moved: after the fast zap no SPTE may lead to its memory."""
+    mutex_lock(kvm.slots_lock)
+    model_update_begins(kvm)
+    kvm_mmu_zap_all_fast(kvm)
+    model_update_returns(kvm)
+    mutex_unlock(kvm.slots_lock)

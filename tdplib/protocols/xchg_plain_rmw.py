@@ -1,0 +1,132 @@
+"""xchg-plain-rmw: v5.18, but `invalid` is set by plain read, change and write.
+
+Kernel
+    A bug put in for this course into v5.18 (efd995dae5eb), whose helper is an xchg of the whole
+    role word.
+Changed
+    kvm_tdp_root_mark_invalid reads the word, and writes it back with the bit set.
+Why
+    It looks the same: no other bit of a live root's role ever changes.
+Breaks without
+    The old bit must come out of the same atomic step that sets the new one. Two tasks that mark
+    the same root with mmu_lock held for read may both read "valid", and both take it on
+    themselves to queue it.
+Simplified
+    In v5.18 itself no two tasks mark one root that way, so the default scenario adds two that do.
+"""
+
+from tdplib.lang.kernel import *
+
+TDP_MMU_OWNS_ROOT = 0
+
+
+def kvm_tdp_mmu_get_vcpu_root_hpa(vcpu):
+    """Find a listed root with the vCPU's role word, or make one; mmu_lock is held for write."""
+    lockdep_assert_held_write(vcpu.kvm.mmu_lock)
+    role = vcpu.arch.mmu.root_role
+    for root in list_for_each_entry(vcpu.kvm.arch.tdp_mmu_roots):
+        if root.role.word == role.word and kvm_tdp_mmu_get_root(root):
+            return root
+    fresh = tdp_mmu_alloc_sp(vcpu)
+    fresh.role = role
+    refcount_set(fresh.tdp_mmu_root_count, 1)
+    spin_lock(vcpu.kvm.arch.tdp_mmu_pages_lock)
+    list_add_rcu(fresh.link, vcpu.kvm.arch.tdp_mmu_roots)
+    spin_unlock(vcpu.kvm.arch.tdp_mmu_pages_lock)
+    return fresh
+
+
+def kvm_tdp_root_mark_invalid(root):
+    """Set `invalid`; say whether it was set before."""
+    role = root.role
+    was_invalid = role.invalid
+    role.invalid = 1
+    root.role = role
+    return was_invalid
+
+
+def kvm_tdp_mmu_put_root(kvm, root, shared):
+    """Give a reference back. The last one queues a valid root, and frees an invalid one."""
+    kvm_lockdep_assert_mmu_lock_held(kvm, shared)
+    if not refcount_dec_and_test(root.tdp_mmu_root_count):
+        return
+    if not kvm_tdp_root_mark_invalid(root):
+        # Nobody can have seen the zero as a writer: mmu_lock has been held since.
+        refcount_set(root.tdp_mmu_root_count, 1)
+        tdp_mmu_schedule_zap_root(kvm, root)
+        return
+    spin_lock(kvm.arch.tdp_mmu_pages_lock)
+    list_del_rcu(root.link)
+    spin_unlock(kvm.arch.tdp_mmu_pages_lock)
+    call_rcu(root.rcu_head, tdp_mmu_free_sp_rcu_callback)
+
+
+def tdp_mmu_zap_root(kvm, root, shared):
+    """Zap all of `root`, yielding; it stays listed meanwhile, so that notifiers find it."""
+    WARN_ON_ONCE(not refcount_read(root.tdp_mmu_root_count))
+    zap_gfn_range(kvm, root, True, shared)
+
+
+def tdp_mmu_schedule_zap_root(kvm, root):
+    """Queue `root` for the worker; the caller has taken the reference the worker gives back."""
+    root.tdp_mmu_async_data = kvm
+    INIT_WORK(root.tdp_mmu_async_work, tdp_mmu_zap_root_work)
+    queue_work(kvm.arch.tdp_mmu_zap_wq, root.tdp_mmu_async_work)
+
+
+def tdp_mmu_zap_root_work(work):
+    """The worker: zap the root, give the gifted reference back."""
+    root = container_of(work, kvm_mmu_page, tdp_mmu_async_work)
+    kvm = root.tdp_mmu_async_data
+    read_lock(kvm.mmu_lock)
+    model_zap_begins(root)
+    tdp_mmu_zap_root(kvm, root, True)
+    model_zap_ends(root)
+    kvm_tdp_mmu_put_root(kvm, root, True)
+    read_unlock(kvm.mmu_lock)
+
+
+def kvm_tdp_mmu_invalidate_all_roots(kvm):
+    """Take every root out of service and queue it; one that is invalid is queued already."""
+    lockdep_assert_held_write(kvm.mmu_lock)
+    for root in list_for_each_entry(kvm.arch.tdp_mmu_roots):
+        if root.role.invalid:
+            continue
+        WARN_ON_ONCE(not kvm_tdp_mmu_get_root(root))
+        root.role.invalid = 1
+        tdp_mmu_schedule_zap_root(kvm, root)
+
+
+def kvm_tdp_mmu_zap_invalidated_roots(kvm):
+    """Wait until every invalidated root is zapped."""
+    flush_workqueue(kvm.arch.tdp_mmu_zap_wq)
+
+
+def kvm_mmu_zap_all_fast(kvm):
+    """Take all roots out of service; return when no SPTE in them is left."""
+    lockdep_assert_held(kvm.slots_lock)
+    write_lock(kvm.mmu_lock)
+    kvm.arch.mmu_valid_gen = not kvm.arch.mmu_valid_gen
+    kvm_tdp_mmu_invalidate_all_roots(kvm)
+    kvm_make_all_cpus_request(kvm, KVM_REQ_MMU_FREE_OBSOLETE_ROOTS)
+    write_unlock(kvm.mmu_lock)
+    kvm_tdp_mmu_zap_invalidated_roots(kvm)
+
+
+def direct_page_fault(vcpu, gfn):
+    """Map `gfn`, unless the root went out of service meanwhile."""
+    ret = RET_PF_RETRY
+    read_lock(vcpu.kvm.mmu_lock)
+    if not is_page_fault_stale(vcpu):
+        ret = kvm_tdp_mmu_map(vcpu, gfn)
+    read_unlock(vcpu.kvm.mmu_lock)
+    return ret
+
+
+def memslot_update_thread(kvm):
+    """A memslot is deleted or moved: after the fast zap no SPTE may lead to its memory."""
+    mutex_lock(kvm.slots_lock)
+    model_update_begins(kvm)
+    kvm_mmu_zap_all_fast(kvm)
+    model_update_returns(kvm)
+    mutex_unlock(kvm.slots_lock)
