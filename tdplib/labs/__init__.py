@@ -1,0 +1,19 @@
+"""
+The labs: exercises that are checked in every interleaving, and predictions made before the truth.
+
+In a notebook::
+
+    from tdplib import labs
+
+    ex1 = labs.exercise("lab07.ex1")      # `ex1` shows what is asked
+    ex1.check(kvm_tdp_mmu_invalidate_all_roots)
+    ex1.hint()
+    labs.predict("lab07.q1", "b")
+
+For whoever builds the course: `tdplib.labs.build`, `tdplib.labs.verify`.
+"""
+
+from tdplib.labs.learner import Note, Task, exercise, predict
+from tdplib.labs.report import Report
+
+__all__ = ["Note", "Report", "Task", "exercise", "predict"]

@@ -1,0 +1,133 @@
+"""
+What a learner calls in a notebook: `exercise(...)` with `check` and `hint`, and `predict`.
+
+Each of these records what was done in the learner's own progress file (`tdplib.labs.progress`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tdplib.labs import progress
+from tdplib.labs.exercise import Exercise, Question, find_exercise, find_question
+from tdplib.labs.hints import from_trace
+from tdplib.labs.judge import judge
+from tdplib.labs.report import WRONG, Report
+
+__all__ = ["Note", "Task", "exercise", "predict"]
+
+
+class Note:
+    """A piece of Markdown that reads well as plain text too."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_markdown_(self) -> str:
+        return self.text
+
+
+class Task:
+    """
+    One exercise in the learner's hands.
+
+    >>> from tdplib import labs
+    >>> labs.exercise("lab07.ex1").record.points > 0
+    True
+    """
+
+    def __init__(self, record: Exercise) -> None:
+        self.record = record
+        self._last: Report | None = None
+
+    def check(self, code: Any) -> Report:
+        """
+        Explore every interleaving of `code`, record the attempt and return the `Report`.
+
+        `code` is your function; with helpers of your own, a list: ``[helper, function]``.
+        """
+        report = judge(self.record, code)
+        progress.note_attempt(self.record.id, report.status)
+        self._last = report
+        return report
+
+    def hint(self) -> Note:
+        """
+        Return the next hint and record that it was used.
+
+        There are three stages. After them, if your last check was wrong, the hint is drawn from
+        its trace: which step to look at, and what the machine looked like there.
+        """
+        stages = self.record.hints
+        used = progress.exercise_record(self.record.id).get("hints", 0)
+        if used < len(stages):
+            progress.note_hint(self.record.id, used + 1)
+            return Note(f"**Hint {used + 1} of {len(stages)}.** {stages[used]}")
+        if self._last is not None and self._last.status == WRONG and self._last.trace is not None:
+            return Note(from_trace(self._last))
+        return Note(self._all_hints())
+
+    def _all_hints(self):
+        stages = "\n".join(f"{k}. {text}" for k, text in enumerate(self.record.hints, 1))
+        return (
+            f"You have had all hints of {self.record.id}:\n\n{stages}\n\nRun the check: after "
+            "a wrong answer, `hint()` points into your own trace."
+        )
+
+    def __repr__(self) -> str:
+        return statement(self.record)
+
+    def _repr_markdown_(self) -> str:
+        return statement(self.record)
+
+
+def exercise(name: str) -> Task:
+    """Return the exercise with id `name`, e.g. ``"lab07.ex1"``, ready to be checked."""
+    return Task(find_exercise(name))
+
+
+def predict(name: str, answer: str = "") -> Note:
+    """
+    Record `answer` to the prediction question `name`, then show what is right and why.
+
+    Without an answer it shows the question. Only the first answer counts: what you thought before
+    you knew is what you learn from.
+    """
+    question = find_question(name)
+    letter = answer.strip().lower()
+    if not letter:
+        prompt = "_No answer yet: put a letter between the quotes._"
+        return Note(f"{question_text(question)}\n\n{prompt}")
+    if letter not in question.choices:
+        letters = ", ".join(question.choices)
+        return Note(f"{name} has the answers {letters}; found {answer!r}. Nothing is recorded.")
+    entry = progress.note_answer(name, letter, letter == question.answer)
+    return Note(_revealed(question, entry.get("answer", letter)))
+
+
+def _revealed(question, first):
+    """What is shown once the `first` answer stands."""
+    said = f"Your prediction for {question.id}: **{first}**"
+    verdict = "right." if first == question.answer else f"the answer is **{question.answer}**."
+    return f"{said}; {verdict}\n\n{question.reveal}"
+
+
+def statement(record: Exercise) -> str:
+    """Return the statement card of an exercise, as Markdown."""
+    points = f"{record.points} point{'s' if record.points != 1 else ''}"
+    return (
+        f"**Exercise {record.id}: {record.title}** "
+        f"({record.difficulty}, about {record.minutes} minutes, {points})\n\n"
+        f"*You will be able to:* {record.objective}\n\n"
+        f"{record.statement.strip()}\n\n"
+        f"*In the kernel:* {record.kernel}"
+    )
+
+
+def question_text(question: Question) -> str:
+    """Return a prediction question with its choices, as Markdown."""
+    choices = "\n".join(f"- **{letter}**: {text}" for letter, text in question.choices.items())
+    return f"**Predict {question.id}.** {question.ask.strip()}\n\n{choices}"

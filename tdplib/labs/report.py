@@ -1,0 +1,171 @@
+"""
+What a check of an exercise says, as text and as HTML.
+
+The text is complete in itself: a learner without a front end, a screen reader and a log all read
+it. HTML is built from the same lines, every one of them escaped.
+"""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import Any
+
+from tdplib.errors import TdplibError
+from tdplib.labs.exercise import Case, Exercise
+
+__all__ = [
+    "NOT_ATTEMPTED",
+    "NOT_LANGUAGE",
+    "RIGHT",
+    "UNDECIDED",
+    "WRONG",
+    "NotRightError",
+    "Outcome",
+    "Report",
+]
+
+NOT_ATTEMPTED = "not attempted"
+NOT_LANGUAGE = "not in the language"
+WRONG = "wrong"
+RIGHT = "right"
+UNDECIDED = "not decided"
+
+COLOURS = {RIGHT: "#1a7f37", WRONG: "#b3261e"}
+"""Readable on light and on dark; the word beside it says the same."""
+OTHER_COLOUR = "#9a6700"
+
+
+class NotRightError(TdplibError, AssertionError):
+    """Raised by `Report.require` for an answer that is not right; a grader counts it as failed."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one case of an exercise ended."""
+
+    case: Case
+    status: str
+    """`RIGHT`, `WRONG` or `UNDECIDED`."""
+    verdict: Any
+    """The `tdplib.check.Verdict` of this case."""
+    broken: str | None = None
+    """Name of the property, or of the advice that this case forbids."""
+    sentence: str | None = None
+    trace: Any = None
+    """The shortest `tdplib.replay.Trace` that shows it."""
+
+
+@dataclass(frozen=True, repr=False)
+class Report:
+    """
+    The answer of ``exercise.check(...)``.
+
+    `status` is one of the verdicts of this module; `trace` is the shortest failing `Trace` of a
+    wrong answer, else None. A report has no truth value: ask `status`.
+    """
+
+    exercise: Exercise
+    status: str
+    message: str = ""
+    """What to do next, for an answer that was not run."""
+    outcomes: tuple[Outcome, ...] = ()
+    """One a case tried; the last one decided."""
+    error: TdplibError | None = None
+    """The `LanguageError`, for `NOT_LANGUAGE`."""
+
+    @property
+    def trace(self) -> Any:
+        """The shortest interleaving that breaks a wrong answer, or None."""
+        return self.outcomes[-1].trace if self.outcomes else None
+
+    @property
+    def points(self) -> int:
+        """All points of the exercise for a right answer, else 0."""
+        return self.exercise.points if self.status == RIGHT else 0
+
+    @property
+    def meaning(self) -> str | None:
+        """One sentence on a wrong answer: what went wrong in terms of this story; else None."""
+        if self.status != WRONG:
+            return None
+        if not self.outcomes:
+            return self.message
+        last = self.outcomes[-1]
+        return self.exercise.meanings.get(last.broken, last.sentence)
+
+    def play(self) -> Any:
+        """Open the failing interleaving in the Interleaver, to be stepped forward and back."""
+        if self.trace is None:
+            return "There is no failing interleaving to play."
+        from tdplib.widgets import Interleaver
+
+        return Interleaver(trace=self.trace)
+
+    def require(self) -> Report:
+        """Return the report of a right answer; raise `NotRightError` for any other."""
+        if self.status != RIGHT:
+            raise NotRightError(str(self))
+        return self
+
+    def __bool__(self) -> bool:
+        raise TypeError("a report is not true or false; compare its status, e.g. == 'right'")
+
+    def __str__(self) -> str:
+        return "\n".join([self._headline(), *self._body()])
+
+    __repr__ = __str__
+
+    def _headline(self):
+        points = f" ({self.points} of {self.exercise.points} points)"
+        return f"{self.exercise.id}: {self.status}{points if self.status == RIGHT else ''}"
+
+    def _body(self):
+        if self.status == RIGHT:
+            return _covered(self.outcomes)
+        if self.status == WRONG and self.outcomes:
+            return self._why_wrong()
+        if self.status == UNDECIDED:
+            return _undecided(self.outcomes[-1])
+        return [self.message]
+
+    def _why_wrong(self):
+        last = self.outcomes[-1]
+        lines = [f"{last.case.says}: {last.broken}.", self.meaning or ""]
+        if last.trace is None:
+            return lines
+        return [
+            *lines,
+            "",
+            "The shortest interleaving that shows it:",
+            str(last.trace),
+            "",
+            "`report.play()` opens it step by step; `ex.hint()` helps on.",
+        ]
+
+    def _repr_html_(self) -> str:
+        colour = COLOURS.get(self.status, OTHER_COLOUR)
+        body = html.escape("\n".join(self._body()))
+        return (
+            f'<div role="status" style="border-left:4px solid {colour};padding:2px 10px">'
+            f'<div style="color:{colour};font-weight:600">{html.escape(self._headline())}</div>'
+            f'<pre style="white-space:pre-wrap;margin:4px 0">{body}</pre></div>'
+        )
+
+
+def _covered(outcomes):
+    """What a right answer was tried against."""
+    return [
+        f"Every interleaving holds: {item.case.says} "
+        f"({item.verdict.states:,} states, {item.verdict.seconds:.2f} s)."
+        for item in outcomes
+    ]
+
+
+def _undecided(outcome):
+    bound = outcome.verdict.stopped_by
+    return [
+        f"{outcome.case.says}: the search stopped at a bound ({bound}).",
+        "So nothing is proved, neither for nor against your code.",
+        "A value that grows without end in a loop is the usual cause.",
+    ]
