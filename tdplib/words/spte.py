@@ -51,6 +51,7 @@ __all__ = [
     "SPTE_MMU_PRESENT_MASK",
     "broken_rules",
     "describe",
+    "describe_access",
     "format_of",
     "frozen_spte",
     "is_access_track_spte",
@@ -294,9 +295,19 @@ def describe(spte: int, level: int = 1, format: str = "ept") -> str:
         what = [f"points to the table of level {level - 1} in pfn {fields['pfn']:#x}"]
     else:
         what = [f"{level_name(level)} leaf", f"pfn {fields['pfn']:#x}"]
-    what.append(_access(fields))
-    if is_last_spte(spte, level):
-        what += [_ad(fields), *_writability(fields)]
+    what.append(describe_access(spte, format) if is_last_spte(spte, level) else _access(fields))
+    return ", ".join(what)
+
+
+def describe_access(spte: int, format: str = "ept") -> str:
+    """
+    Return what a present leaf allows, in words; all of it but size and pfn.
+
+    >>> describe_access(leaf(7, writable=False))
+    'R X, accessed and dirty clear'
+    """
+    fields = unpack(spte, format)
+    what = [_access(fields), _ad(fields), *_writability(fields)]
     if stray := format_of(format).stray(spte):
         what.append(f"bits without a name here {stray:#x}")
     return ", ".join(what)
