@@ -39,10 +39,8 @@ lab: $(LAB)
 	@$(RUN) -m tdplib warm
 	@$(RUN) -m tdplib.doctor --missing
 	@test -n '$(FIRST_LAB)' || { echo 'labs/ holds no notebook: $(RUN) -m tdplib labs build'; exit 1; }
-	@# JupyterLab refuses root unless told; a container has nobody else. The rest keeps its first
-	@# page free of questions and of requests to the network.
+	@# JupyterLab refuses root unless told; a container has nobody else.
 	$(RUN) -m jupyterlab --ServerApp.root_dir='$(CURDIR)' --LabApp.default_url=/lab/tree/$(FIRST_LAB) \
-	  --LabApp.news_url= --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
 	  --LabApp.extension_manager=readonly $$(test "$$(id -u)" != 0 || echo --allow-root) $(LAB_FLAGS)
 
 test: $(TEST)
@@ -69,10 +67,12 @@ $(MADE):
 	@touch $(VENV)/.made-alive-$(call sum,/dev/null)
 
 # tdplib itself is installed editable, by the setuptools of the lock: no build tool is fetched.
+# JupyterLab's announcements are off: a first page without questions, and no calls to the network.
 $(LAB): $(MADE)
 	@echo 'installing requirements.lock into $(VENV) (once; about a minute)'
 	@$(PIP_INSTALL) --require-hashes -r requirements.lock
 	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@$(RUN) -m jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements >/dev/null 2>&1 || true
 	@rm -f $(VENV)/.lab-* && touch $@
 
 $(TEST): $(LAB)

@@ -10,7 +10,6 @@ import webbrowser
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 
 import tdplib
@@ -24,7 +23,7 @@ _PYTHONS = ((3, 11), (3, 15))
 _CORE = ("numba", "numpy")
 _LABS = ("jupyterlab", "ipywidgets", "anywidget", "jupytext")
 
-_CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome", "chrome")
+_CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _CHROMIUM_MAC = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
@@ -48,7 +47,7 @@ class Line:
 
 
 def report() -> list[Line]:
-    """Look at everything; nothing is compiled, laid out or opened."""
+    """Look at everything; nothing is compiled or opened."""
     return [_python(), _core(), _labs(), _kernels(), _graphviz(), _browser()]
 
 
@@ -125,7 +124,7 @@ def _kernels() -> Line:
         return Line(
             "kernels",
             False,
-            "no private folder for compiled kernels" if folder is None else f"{folder} not writable",
+            f"{folder or 'no private folder'} cannot be written to",
             "all works, but every start compiles anew; TDPLIB_CACHE_DIR names another folder",
         )
     cold = len(_jit.cold_kernels())
@@ -146,19 +145,21 @@ def _writable(folder: Path) -> bool:
 
 
 def _graphviz() -> Line:
-    if find_spec("pygraphviz"):
-        try:  # a wheel that does not fit this system shows only when it is loaded
-            import_module("pygraphviz")
-        except ImportError:
-            pass
-        else:
-            return Line("graphviz", True, f"pygraphviz {version('pygraphviz')}, no dot needed")
+    try:
+        # Loaded, not looked up: the wheel leans on glib and X11 of the system, which a bare
+        # server or container lacks.
+        import_module("pygraphviz")
+    except ImportError as error:
+        absent = isinstance(error, ModuleNotFoundError)
+        why = "no pygraphviz" if absent else f"pygraphviz does not load ({error})"
+    else:
+        return Line("graphviz", True, f"pygraphviz {version('pygraphviz')}, no dot needed")
     if dot := shutil.which("dot"):
-        return Line("graphviz", True, f"{dot} (no pygraphviz)")
+        return Line("graphviz", True, f"{dot}; {why}")
     return Line(
         "graphviz",
         False,
-        "neither pygraphviz nor dot",
+        f"{why}, no dot",
         "pictures come as DOT text; check, replay, the widgets and grading work",
     )
 
