@@ -12,7 +12,7 @@ import ast
 from functools import cache
 
 from tdplib.errors import TdplibError
-from tdplib.labs.exercise import Case, Exercise
+from tdplib.labs.records import Case, Exercise
 from tdplib.labs.report import (
     NOT_ATTEMPTED,
     NOT_LANGUAGE,
@@ -37,29 +37,29 @@ def judge(exercise: Exercise, code: object) -> Report:
 
     Nothing is recorded here; the learner's `check` does that.
     """
-    from tdplib.lang.source import unit_from
+    from tdplib.lang.source import units_from
 
     try:
-        unit = unit_from(code)
+        trees = [unit.tree for unit in units_from(code)]
     except TdplibError as error:
         return Report(exercise, NOT_LANGUAGE, str(error), error=error)
-    untouched = why_not_attempted(exercise, unit.tree)
-    if untouched:
-        return Report(exercise, NOT_ATTEMPTED, untouched)
-    refused = why_refused(exercise, unit.tree)
-    if refused:
-        return Report(exercise, NOT_LANGUAGE, refused)
-    beside = why_beside_the_point(exercise, unit.tree)
-    if beside:
-        return Report(exercise, WRONG, beside)
-    return _run_cases(exercise, unit)
+    whole = ast.Module([node for tree in trees for node in tree.body], [])
+    for status, why in (
+        (NOT_ATTEMPTED, why_not_attempted),
+        (NOT_LANGUAGE, why_refused),
+        (WRONG, why_beside_the_point),
+    ):
+        message = why(exercise, whole)
+        if message:
+            return Report(exercise, status, message)
+    return _run_cases(exercise, code)
 
 
-def _run_cases(exercise, unit):
+def _run_cases(exercise, code):
     outcomes = []
     for case in exercise.cases:
         try:
-            outcomes.append(_run(case, unit))
+            outcomes.append(_run(case, code))
         except TdplibError as error:
             return Report(exercise, NOT_LANGUAGE, str(error), error=error)
         if outcomes[-1].status != RIGHT:
@@ -67,11 +67,11 @@ def _run_cases(exercise, unit):
     return Report(exercise, outcomes[-1].status, outcomes=tuple(outcomes))
 
 
-def _run(case: Case, unit) -> Outcome:
+def _run(case: Case, code) -> Outcome:
     from tdplib.check import check
     from tdplib.properties import find
 
-    verdict = check(unit, base=case.base, scenario=_scenario(case), properties=case.properties)
+    verdict = check(code, base=case.base, scenario=_scenario(case), properties=case.properties)
     if verdict.status == "violated":
         return Outcome(case, WRONG, verdict, verdict.property, verdict.sentence, verdict.trace)
     if verdict.status != "holds":

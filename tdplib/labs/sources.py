@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tdplib.labs.exercise import Lab, LabError
+from tdplib.labs.records import Lab, LabError
 
 __all__ = ["Cell", "Region", "Source", "read_source", "solutions_folder", "split_regions"]
 
@@ -122,7 +122,10 @@ def _next_open(where, number, marker, opened):
 
 def _refuse_near_marker(where, line):
     near = NEAR_MARKER.search(line)
-    if near and re.sub(r"[\s_-]+", " ", near.group(2)).strip().upper() in (SOLUTION, HIDDEN):
+    if near is None:
+        return
+    word = re.sub(r"[\s_-]+", " ", near.group(2)).strip().upper()
+    if word.startswith(("SOLUTION", "HIDDEN TEST")):
         raise LabError(
             f"{where}: {line.strip()!r} is nearly a marker; write "
             f"'### {near.group(1).upper()} {SOLUTION}' or '... {HIDDEN}' exactly"
