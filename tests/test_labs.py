@@ -11,9 +11,9 @@ import pytest
 
 from tdplib import labs
 from tdplib.labs import build as building
-from tdplib.labs import progress, records
+from tdplib.labs import progress
+from tdplib.labs.exercise import DATA, HINT_STAGES, LabError, lab_names, load_lab, read_lab
 from tdplib.labs.judge import judge, why_beside_the_point, why_not_attempted, why_refused
-from tdplib.labs.records import LabError, lab_names, load_lab
 from tdplib.labs.report import NOT_ATTEMPTED, NOT_LANGUAGE, RIGHT, WRONG, Outcome, Report
 from tdplib.labs.sources import Region, check_markers, read_source, split_regions
 from tdplib.lang.source import unit_from
@@ -216,7 +216,7 @@ def test_an_exercise_is_complete(record):
     assert re.search(r"[0-9a-f]{12}", record.kernel), "names the commit"
     defined = {node.name for node in unit_from(record.stub).tree.body}
     assert defined == set(record.replaces)
-    assert len(set(record.hints)) == len(record.hints) == records.HINT_STAGES
+    assert len(set(record.hints)) == len(record.hints) == HINT_STAGES
     from tdplib.properties import PROPERTIES
 
     names = {item.name for item in PROPERTIES}
@@ -237,7 +237,7 @@ def test_the_right_letter_is_not_always_the_same():
     assert len({record.answer for record in QUESTIONS}) > 1
 
 
-GOOD = (records.DATA / "lab07.toml").read_text(encoding="utf-8")
+GOOD = (DATA / "lab07.toml").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -257,14 +257,14 @@ def test_a_record_that_is_not_well_formed_is_refused(tmp_path, old, new, message
     path = tmp_path / "lab07.toml"
     path.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
     with pytest.raises(LabError, match=message):
-        records.read_lab(path)
+        read_lab(path)
 
 
 def test_a_missing_hint_is_refused(tmp_path):
     path = tmp_path / "lab07.toml"
     path.write_text(re.sub(r"hints = \[.*?\n\]", "hints = []", GOOD, count=1, flags=re.S))
     with pytest.raises(LabError, match="0 hints, must be 3"):
-        records.read_lab(path)
+        read_lab(path)
 
 
 @pytest.mark.parametrize("ask", [labs.exercise, lambda name: labs.predict(name, "a")])

@@ -16,4 +16,5 @@ For whoever builds the course: `tdplib.labs.build`, `tdplib.labs.verify`.
 from tdplib.labs.learner import Note, Task, exercise, predict
 from tdplib.labs.report import Report
 
+# `exercise` is the function; the records are had by `from tdplib.labs.exercise import ...`.
 __all__ = ["Note", "Report", "Task", "exercise", "predict"]

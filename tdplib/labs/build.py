@@ -14,8 +14,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tdplib.labs.exercise import Lab, LabError, find_exercise, find_question, lab_names, load_lab
 from tdplib.labs.learner import question_text, statement
-from tdplib.labs.records import Lab, LabError, find_exercise, find_question, lab_names, load_lab
 from tdplib.labs.sources import SOLUTION, Region, Source, read_source, split_regions
 
 __all__ = ["build", "leaks", "notebook", "notebook_text", "reference_answers"]

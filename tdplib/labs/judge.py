@@ -12,7 +12,7 @@ import ast
 from functools import cache
 
 from tdplib.errors import TdplibError
-from tdplib.labs.records import Case, Exercise
+from tdplib.labs.exercise import Case, Exercise
 from tdplib.labs.report import (
     NOT_ATTEMPTED,
     NOT_LANGUAGE,

@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from tdplib.labs import progress
+from tdplib.labs.exercise import Exercise, Question, find_exercise, find_question
 from tdplib.labs.hints import from_trace
 from tdplib.labs.judge import judge
-from tdplib.labs.records import Exercise, Question, find_exercise, find_question
 from tdplib.labs.report import WRONG, Report
 
 __all__ = ["Note", "Task", "exercise", "predict"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tdplib.errors import TdplibError
-from tdplib.labs.records import Case, Exercise
+from tdplib.labs.exercise import Case, Exercise
 
 __all__ = [
     "NOT_ATTEMPTED",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tdplib.labs.records import Lab, LabError
+from tdplib.labs.exercise import Lab, LabError
 
 __all__ = ["Cell", "Region", "Source", "read_source", "solutions_folder", "split_regions"]
 

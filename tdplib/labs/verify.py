@@ -12,8 +12,8 @@ from pathlib import Path
 from time import perf_counter
 
 from tdplib.labs.build import notebook, reference_answers
+from tdplib.labs.exercise import lab_names, load_lab
 from tdplib.labs.judge import judge
-from tdplib.labs.records import lab_names, load_lab
 from tdplib.labs.report import NOT_ATTEMPTED, RIGHT, Report
 from tdplib.labs.sources import read_source
 
