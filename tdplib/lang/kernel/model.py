@@ -1,0 +1,98 @@
+"""Stubs: what the actors in `protocols/_shared.py` tell the model; learners need none of it."""
+
+from __future__ import annotations
+
+from ._stub import not_executed
+
+__all__ = [
+    "model_marked_invalid",
+    "model_notifier_returns",
+    "model_update_begins",
+    "model_update_returns",
+    "model_zap_begins",
+    "model_zap_ends",
+    "run_work",
+    "workqueue_done",
+    "workqueue_next",
+]
+
+
+def workqueue_next(wq):
+    """
+    Take the oldest item of the queue to run it; give its work pointer.
+
+    Visible. Can block: while nothing is queued (the worker is idle, which counts as done).
+    """
+    raise not_executed("workqueue_next")
+
+
+def run_work(work):
+    """
+    Call the program's work function with this item.
+
+    Private: what the function does counts by itself.
+    """
+    raise not_executed("run_work")
+
+
+def workqueue_done(wq):
+    """
+    Say that the item this worker runs is finished.
+
+    Visible.
+    """
+    raise not_executed("workqueue_done")
+
+
+def model_update_begins(kvm):
+    """
+    Note every page that is allocated and not freed, for `model_update_returns`.
+
+    Visible.
+    """
+    raise not_executed("model_update_begins")
+
+
+def model_update_returns(kvm):
+    """
+    Break `zap-complete` if a noted page, not freed, has an SPTE that is present.
+
+    Visible.
+    """
+    raise not_executed("model_update_returns")
+
+
+def model_notifier_returns(kvm, i):
+    """
+    Break `notifier-complete` if any page, not freed, has ``spt[i]`` present.
+
+    Visible.
+    """
+    raise not_executed("model_notifier_returns")
+
+
+def model_zap_begins(page):
+    """
+    Say that a zap of the page begins; if it was zapped to the end before: advice `wasted-zap`.
+
+    Visible.
+    """
+    raise not_executed("model_zap_begins")
+
+
+def model_zap_ends(page):
+    """
+    Say that the page is zapped to the end.
+
+    Visible.
+    """
+    raise not_executed("model_zap_ends")
+
+
+def model_marked_invalid(page):
+    """
+    Say that the caller is the one who marked the page invalid; a second one breaks `one-winner`.
+
+    Visible.
+    """
+    raise not_executed("model_marked_invalid")
