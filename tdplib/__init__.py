@@ -16,33 +16,51 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "check", "draw", "replay"]
 
 _FACE = ("check", "draw", "replay")
-"""Functions of the package, each of the same name as the module that holds it."""
+"""The public functions, each of the same name as the module that holds it."""
+
+
+class _Callable(ModuleType):
+    """
+    A module that is called through the function of its own name.
+
+    Python binds a submodule to its package as soon as anybody imports it, so `tdplib.check` may
+    be the module at any time. Made callable, it is both: ``check(code)`` and ``check.Verdict``.
+    """
+
+    @property
+    def _function(self) -> object:
+        return vars(self)[self.__name__.rpartition(".")[2]]
+
+    @property
+    def __signature__(self) -> object:
+        # What a notebook shows while the call is being typed.
+        from inspect import signature
+
+        return signature(self._function)
+
+    def __call__(self, *args: object, **options: object) -> object:
+        return self._function(*args, **options)
 
 
 class _Package(ModuleType):
-    """
-    The package, in which `tdplib.check` is the function and never the module of that name.
-
-    Python binds a submodule to its package once somebody imports it, which would turn the
-    function into a module behind a learner's back. ``from tdplib.check import Verdict`` works.
-    """
+    """The package: makes each module of the public face callable when Python binds it."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name in _FACE and isinstance(value, ModuleType):
-            value = getattr(value, name, value)
+        if name in _FACE and type(value) is ModuleType:
+            value.__class__ = _Callable
         super().__setattr__(name, value)
 
 
 sys.modules[__name__].__class__ = _Package
 
 
-def __getattr__(name: str) -> object:
-    """Fetch a public name from its module on first use."""
+def __getattr__(name: str) -> ModuleType:
+    """Fetch a part of the public face on first use."""
     if name in _FACE:
-        return getattr(import_module(f"tdplib.{name}"), name)
+        return import_module(f"tdplib.{name}")
     raise AttributeError(f"module 'tdplib' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    """List the public names too before they were used."""
+    """List the public names, also those that nobody has used yet."""
     return sorted({*globals(), *_FACE})
