@@ -1,0 +1,111 @@
+"""`tdplib check`: every interleaving of a protocol, or of one's own kernel Python."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tdplib.cli._say import ProgressLine, say, say_json
+from tdplib.cli._verbs import add_verb, scenario_option, the_scenario
+from tdplib.cli.replaying import outputs, trace_options, trace_record
+
+__all__ = ["add"]
+
+EXIT = {"holds": 0, "violated": 1, "incomplete": 3}
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Describe the verb."""
+    verb = add_verb(
+        verbs,
+        "check",
+        _check,
+        "run every interleaving, show the shortest one that breaks a property",
+        "tdplib check patch-22-skip-invalid\n"
+        "tdplib check my_change.py --base v5.18 --scenario three-vcpus --svg trace.svg",
+    )
+    verb.add_argument("what", metavar="NAME|FILE", help="a protocol, or a file of kernel Python")
+    verb.add_argument("--base", help="with FILE: the protocol it stands on (default: v5.18)")
+    scenario_option(verb)
+    verb.add_argument("--property", action="append", metavar="NAME", help="look for this one only")
+    verb.add_argument("--max-states", type=int, metavar="N", help="stop after N states")
+    for name, meaning in _REDUCTIONS.items():
+        default = "" if name == "symmetry" else "no-"
+        verb.add_argument(
+            f"--{default}{name}",
+            dest=name,
+            default=name != "symmetry",
+            action="store_false" if default else "store_true",
+            help=meaning,
+        )
+    verb.add_argument("--json", action="store_true", help="the verdict as JSON")
+    trace_options(verb)
+
+
+_REDUCTIONS = {
+    "merge": "do not merge private actions into the next visible one",
+    "lockset": "do not run on where held locks keep everybody else out",
+    "symmetry": "count states once that differ only by a permutation of like actors",
+}
+
+
+def _check(args: argparse.Namespace) -> int:
+    from tdplib import check, protocols
+    from tdplib.errors import BadValueError
+
+    path = Path(args.what)
+    is_file = args.what not in protocols.names() and (path.suffix == ".py" or path.exists())
+    if args.base and not is_file:
+        raise BadValueError(f"--base goes with a file; {args.what!r} is a protocol of its own")
+    base = args.base or ("v5.18" if is_file else args.what)
+    reductions = tuple(name for name in _REDUCTIONS if getattr(args, name))
+    line = ProgressLine()
+    options = {"scenario": the_scenario(args, base), "reductions": reductions}
+    if args.max_states is not None:
+        options["max_states"] = args.max_states
+    if args.property:
+        options["properties"] = tuple(args.property)
+    if is_file:
+        options["base"] = base
+    verdict = check(path if is_file else args.what, progress=_shower(line), **options)
+    line.clear()
+    if args.json:
+        say_json(verdict_record(verdict))
+    else:
+        say(str(verdict))
+    if verdict.trace is not None:
+        outputs(args, verdict.trace)
+    return EXIT[verdict.status]
+
+
+def _shower(line: ProgressLine) -> object:
+    def show(states: int, depth: int, seconds: float, memory: int) -> None:
+        rate = states / seconds if seconds else 0
+        line.show(
+            f"{states:,} states, {rate / 1e6:.2f} million/s, depth {depth}, "
+            f"{memory / 2**20:,.0f} MiB, {seconds:.0f} s"
+        )
+
+    return show
+
+
+def verdict_record(verdict: object) -> dict:
+    """Return `verdict` as plain data."""
+    trace = verdict.trace
+    return {
+        "protocol": verdict.protocol,
+        "scenario": getattr(verdict.scenario, "name", verdict.scenario),
+        "verdict": verdict.status,
+        "property": verdict.property,
+        "sentence": verdict.sentence,
+        "properties": list(verdict.properties),
+        "advice": list(verdict.advice),
+        "complete": verdict.complete,
+        "stopped_by": verdict.stopped_by,
+        "states": verdict.states,
+        "transitions": verdict.transitions,
+        "depth": verdict.depth,
+        "seconds": round(verdict.seconds, 6),
+        "schedule": trace.code if trace is not None else None,
+        "trace": trace_record(trace) if trace is not None else [],
+    }

@@ -1,0 +1,103 @@
+"""`tdplib play`: choose by hand who moves next, in a terminal."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tdplib.cli._say import say
+from tdplib.cli._verbs import add_verb, scenario_option, the_scenario
+from tdplib.errors import TdplibError
+
+__all__ = ["add"]
+
+_HELP = """\
+  a, b, c ...   let that actor take a step     < or back, > or forward   one step
+  goto N        go to step N                   code                      the schedule so far
+  show          the whole board                help, quit"""
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Describe the verb."""
+    verb = add_verb(
+        verbs,
+        "play",
+        _play,
+        "choose by hand who moves next, one step at a time",
+        "tdplib play v5.18 --scenario small",
+    )
+    verb.add_argument("protocol", help="see `tdplib protocols`")
+    scenario_option(verb)
+
+
+def _play(args: argparse.Namespace) -> int:
+    from tdplib.replay import Session
+
+    session = Session(args.protocol, the_scenario(args, args.protocol))
+    _show(session)
+    say(_HELP)
+    while True:
+        _menu(session.board())
+        sys.stdout.write("> ")
+        sys.stdout.flush()
+        line = sys.stdin.readline()
+        words = line.split()
+        if not line or words[:1] in (["quit"], ["q"], ["exit"]):
+            say(session.code())
+            return 0
+        try:
+            _do(session, words)
+        except (TdplibError, ValueError) as error:
+            say(f"  {error}")
+
+
+def _do(session: object, words: list[str]) -> None:
+    """Carry out one line."""
+    word = words[0] if words else "show"
+    letters = {actor["letter"]: actor["index"] for actor in session.board()["actors"]}
+    if word in letters:
+        session.step(letters[word])
+        _after(session)
+    elif word in ("<", "back"):
+        session.back()
+        _show(session)
+    elif word in (">", "forward"):
+        session.forward()
+        _after(session)
+    elif word == "goto" and len(words) == 2:
+        session.goto(int(words[1]))
+        _show(session)
+    elif word == "code":
+        say(session.code())
+    elif word == "show":
+        _show(session)
+    else:
+        say(_HELP)
+
+
+def _show(session: object) -> None:
+    from tdplib.replay.boardtext import board_text
+
+    say(board_text(session.board()))
+
+
+def _after(session: object) -> None:
+    """Say what the step did, and the end if it was one."""
+    board = session.board()
+    if board["timeline"] and board["step"]:
+        entry = board["timeline"][board["step"] - 1]
+        name = board["actors"][entry["actor"]]["name"]
+        say(f"  {entry['step']}. {name}: {entry['summary']} ({entry['function']}:{entry['line']})")
+    if board["broken"]:
+        say(f"\n{board['broken']['property']} is broken: {board['broken']['sentence']}")
+    elif board["end"]:
+        say(f"\n{board['end']}")
+
+
+def _menu(board: dict) -> None:
+    """Say who can move, and why the others cannot."""
+    say()
+    for actor in board["actors"]:
+        words = actor["next"] if actor["status"] == "ready" else actor["reason"] or actor["status"]
+        mark = actor["letter"] if actor["status"] == "ready" else "-"
+        say(f"  {mark}  {actor['name']:<12} {words}")

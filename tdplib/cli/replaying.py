@@ -1,0 +1,117 @@
+"""`tdplib replay`: a schedule code back into its trace, its picture, or a regression test."""
+
+from __future__ import annotations
+
+import argparse
+
+from tdplib.cli._say import say, say_json, write_file
+from tdplib.cli._verbs import add_verb
+
+__all__ = ["add", "outputs", "trace_options", "trace_record"]
+
+
+def add(verbs: argparse._SubParsersAction) -> None:
+    """Describe the verb."""
+    verb = add_verb(
+        verbs,
+        "replay",
+        _replay,
+        "replay a schedule code, as `check` prints it",
+        "tdplib replay CODE\ntdplib replay CODE --step 5\ntdplib replay CODE --pytest test_it.py",
+    )
+    verb.add_argument("code", help="the schedule code")
+    verb.add_argument("--source", metavar="FILE", help="the kernel Python the code was found in")
+    verb.add_argument("--base", help="with --source: the protocol it stands on (v5.18)")
+    verb.add_argument("--step", type=int, metavar="N", help="show the whole state after step N")
+    verb.add_argument("--json", action="store_true", help="the trace as JSON")
+    verb.add_argument("--pytest", metavar="OUT", help="write it as a regression test")
+    trace_options(verb)
+
+
+def trace_options(verb: argparse.ArgumentParser) -> None:
+    """Add the files that a trace can be written to."""
+    verb.add_argument("--svg", metavar="OUT", help="draw the trace as swim lanes")
+    verb.add_argument("--html", metavar="OUT", help="a page to step through it")
+    verb.add_argument("--perfetto", metavar="OUT", help="a trace for ui.perfetto.dev")
+
+
+def outputs(args: argparse.Namespace, trace: object) -> bool:
+    """Write the files that the options of `trace_options` name; say whether there was one."""
+    from tdplib import draw
+
+    kinds = {"svg": draw.swimlanes, "html": draw.to_html, "perfetto": draw.to_perfetto}
+    wanted = {kind: make for kind, make in kinds.items() if getattr(args, kind)}
+    for kind, make in wanted.items():
+        write_file(getattr(args, kind), make(trace))
+    return bool(wanted)
+
+
+def trace_record(trace: object) -> list[dict]:
+    """Return the actions of `trace` as plain data, in order."""
+    return [
+        {
+            "step": step.number,
+            "actor": step.actor_name,
+            "function": action.function,
+            "file": str(action.file),
+            "line": action.line,
+            "source": action.source.strip(),
+            "effect": action.effect,
+            "kind": action.kind,
+        }
+        for step in trace.steps
+        for action in step.actions
+    ]
+
+
+def _replay(args: argparse.Namespace) -> int:
+    from tdplib import replay
+
+    trace = replay(args.code)
+    wrote = outputs(args, trace)
+    if args.pytest:
+        write_file(args.pytest, regression_test(trace))
+        wrote = True
+    if args.json:
+        say_json(_record(trace))
+    elif args.step is not None:
+        _show_step(trace, args.step)
+    elif not wrote:
+        say(str(trace))
+    return 0
+
+
+def _record(trace: object) -> dict:
+    return {
+        "protocol": trace.protocol,
+        "scenario": getattr(trace.scenario, "name", trace.scenario),
+        "property": trace.broken,
+        "schedule": trace.code,
+        "steps": len(trace.steps),
+        "trace": trace_record(trace),
+    }
+
+
+def _show_step(trace: object, number: int) -> None:
+    from tdplib.errors import check_int
+    from tdplib.replay.boardtext import board_text
+
+    say(board_text(trace.boards()[check_int("--step", number, 0, len(trace.steps))]))
+
+
+def regression_test(trace: object) -> str:
+    """Return a pytest file that replays `trace` and wants the same property broken."""
+    what = f"breaks {trace.broken}" if trace.broken else "breaks nothing"
+    name = (trace.broken or "nothing").replace("-", "_")
+    return f'''"""{trace.protocol} {what}: a schedule that `tdplib check` found, replayed."""
+
+from tdplib import replay
+
+SCHEDULE = {trace.code!r}
+
+
+def test_{name}_is_broken():
+    trace = replay(SCHEDULE)
+    assert trace.broken == {trace.broken!r}
+    assert len(trace.steps) == {len(trace.steps)}
+'''

@@ -1,0 +1,300 @@
+"""The command line: exit codes, JSON, files written, errors in one block, and a quick start."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+from fake_trace import fake_trace
+
+import tdplib
+from tdplib.cli import _say as say_module
+from tdplib.cli import main
+from tdplib.errors import BadValueError
+
+VERBS = "protocols scenarios check replay play labs figures bench warm doctor".split()
+
+
+class FakeVerdict(SimpleNamespace):
+    def __str__(self):
+        return f"{self.status}: {self.property}"
+
+
+def fake_verdict(status="violated", **changes):
+    trace = fake_trace() if status == "violated" else None
+    fields = {
+        "status": status,
+        "property": trace and trace.broken,
+        "sentence": trace and trace.sentence,
+        "properties": ("zap-complete",) if trace else (),
+        "advice": (),
+        "states": 34567,
+        "transitions": 70000,
+        "depth": 41,
+        "seconds": 0.0251,
+        "complete": status != "incomplete",
+        "stopped_by": "states" if status == "incomplete" else None,
+        "trace": trace,
+        "protocol": "patch-22-skip-invalid",
+        "scenario": "default",
+    }
+    return FakeVerdict(**{**fields, **changes})
+
+
+@pytest.fixture
+def fake_check(monkeypatch):
+    """`tdplib.check` replaced; the fixture's value is the list of its calls."""
+    calls = []
+
+    def check(code=None, **options):
+        calls.append((code, options))
+        return check.verdict
+
+    check.verdict = fake_verdict()
+    check.calls = calls
+    monkeypatch.setitem(vars(tdplib), "check", check)
+    return check
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_help_has_an_example(verb, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([*([verb] if verb else []), "--help"])
+    assert stop.value.code == 0
+    said = capsys.readouterr().out
+    assert f"example:\n  tdplib {verb}".rstrip() in said
+    assert all(name in said for name in VERBS if not verb)
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys\n"
+        "from tdplib.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'numba', 'numpy', 'ipywidgets', 'anywidget', 'graphviz', 'pygraphviz'}\n"
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("arguments", [[], ["chekc"], ["check"], ["check", "v5.18", "--nonsense"]])
+def test_wrong_usage_is_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["protocols", "v5.81"], "did you mean 'v5.18'?"),
+        (["check", "v5.18", "--scenario", "smal"], "did you mean 'small'?"),
+        (["check", "v5.18", "--vary", "vcpu=3"], "did you mean 'vcpus'?"),
+        (["check", "v5.18", "--vary", "vcpus"], "takes FIELD=NUMBER"),
+        (["check", "v5.18", "--vary", "vcpus=99"], "scenario: vcpus is 99"),
+        (["check", "v5.18", "--base", "v5.17"], "--base goes with a file"),
+    ],
+)
+def test_an_error_is_one_block_without_a_traceback(arguments, said, fake_check, capsys):
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("tdplib: ")
+    assert said in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(("status", "code"), [("holds", 0), ("violated", 1), ("incomplete", 3)])
+def test_exit_code_of_check(status, code, fake_check, capsys):
+    fake_check.verdict = fake_verdict(status)
+    assert main(["check", "v5.18"]) == code
+    assert capsys.readouterr().out.startswith(status)
+
+
+def test_check_as_json(fake_check, capsys):
+    assert main(["check", "patch-22-skip-invalid", "--json"]) == 1
+    record = json.loads(capsys.readouterr().out)
+    assert record["verdict"] == "violated"
+    assert record["property"] == "zap-complete"
+    assert record["states"] == 34567
+    assert record["schedule"] == "v1:7f3a.aaaaacccc"
+    last = record["trace"][-1]
+    assert last == {
+        "step": 9,
+        "actor": "update 0",
+        "function": "memslot_update",
+        "file": "patch-22.py",
+        "line": 103,
+        "source": "model_update_returns(kvm)",
+        "effect": "the fast zap returns: SPTE 1 of root 0 is still present",
+        "kind": "model",
+    }
+    keys = "protocol scenario verdict property states transitions depth seconds schedule trace"
+    assert set(keys.split()) <= set(record)
+    fake_check.verdict = fake_verdict("holds")
+    assert main(["check", "v5.18", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["schedule"], record["trace"], record["complete"]) == (None, [], True)
+
+
+def test_check_hands_its_options_on(fake_check, tmp_path):
+    main(["check", "v5.18", "--scenario", "small", "--max-states", "7", "--property", "no-leak"])
+    code, options = fake_check.calls[-1]
+    assert code == "v5.18"
+    assert options["scenario"].name == "small"
+    assert options["max_states"] == 7
+    assert options["properties"] == ("no-leak",)
+    main(["check", "v5.18", "--vary", "vcpus=3", "updates=0x1"])
+    scenario = fake_check.calls[-1][1]["scenario"]
+    assert (scenario.vcpus, scenario.updates) == (3, 1)
+    mine = tmp_path / "mine.py"
+    mine.write_text("def f(kvm):\n    pass\n")
+    main(["check", str(mine), "--base", "v6.4"])
+    code, options = fake_check.calls[-1]
+    assert code == mine
+    assert options["base"] == "v6.4"
+
+
+def test_check_writes_the_pictures(fake_check, tmp_path, capsys):
+    names = {kind: tmp_path / f"t.{kind}" for kind in ("svg", "html", "perfetto")}
+    flags = [word for kind, path in names.items() for word in (f"--{kind}", str(path))]
+    assert main(["check", "patch-22-skip-invalid", *flags]) == 1
+    assert names["svg"].read_text(encoding="utf-8").startswith("<svg")
+    assert names["html"].read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert json.loads(names["perfetto"].read_text(encoding="utf-8"))["traceEvents"]
+    assert f"wrote {names['svg']}" in capsys.readouterr().err
+    fake_check.verdict = fake_verdict("holds")
+    names["svg"].unlink()
+    assert main(["check", "v5.18", "--svg", str(names["svg"])]) == 0
+    assert not names["svg"].exists()
+
+
+def test_protocols_are_listed_and_shown(capsys):
+    assert main(["protocols"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 22
+    assert lines[6].startswith("patch-22-skip-invalid")
+    assert "violated: zap-complete" in lines[6]
+    assert main(["protocols", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 22
+    assert main(["protocols", "v5.18"]) == 0
+    assert "efd995dae5eb" in capsys.readouterr().out
+    assert main(["protocols", "v5.18", "--source"]) == 0
+    assert "def kvm_tdp_mmu_put_root(" in capsys.readouterr().out
+    assert main(["protocols", "v5.18", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["scenario"]["vcpus"] == 2
+
+
+def test_scenarios_are_listed(capsys):
+    assert main(["scenarios"]) == 0
+    said = capsys.readouterr().out
+    assert "three-vcpus       3 vCPUs, 1 fault each, 2 memslot updates, 3 SPTEs a table" in said
+    assert main(["scenarios", "--json"]) == 0
+    assert {"default", "small"} <= {each["name"] for each in json.loads(capsys.readouterr().out)}
+
+
+def test_bench_outside_a_checkout_is_one_line(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(tdplib, "__file__", str(tmp_path / "tdplib" / "__init__.py"))
+    assert main(["bench", "search"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "part of a checkout" in err
+
+
+def test_bench_runs_the_file_with_its_arguments(monkeypatch, tmp_path, capsys):
+    folder = tmp_path / "benchmarks"
+    folder.mkdir()
+    (folder / "search.py").write_text("def main(args):\n    print(args)\n    return 0\n")
+    monkeypatch.setattr(tdplib, "__file__", str(tmp_path / "tdplib" / "__init__.py"))
+    assert main(["bench", "search", "--json", "x"]) == 0
+    assert capsys.readouterr().out == "['--json', 'x']\n"
+
+
+def test_doctor_as_json(capsys):
+    main(["doctor", "--json"])
+    names = [line["name"] for line in json.loads(capsys.readouterr().out)]
+    assert {"python", "core", "kernels"} <= set(names)
+
+
+@pytest.fixture
+def one_figure(monkeypatch):
+    from tdplib.cli import figures
+
+    texts = {"svg": "<svg/>\n", "dot": "digraph {}\n"}
+    monkeypatch.setattr(figures, "FIGURES", {"life": lambda: texts})
+    return texts
+
+
+def test_figures_are_written_once_and_checked(one_figure, tmp_path, capsys):
+    where = ["figures", "--into", str(tmp_path)]
+    assert main([*where, "--check"]) == 1
+    assert "life.svg is stale" in capsys.readouterr().out
+    assert not (tmp_path / "life.svg").exists()
+    assert main(where) == 0
+    assert (tmp_path / "life.dot").read_text() == one_figure["dot"]
+    assert main([*where, "--check"]) == 0
+    assert capsys.readouterr().out.endswith("all figures are current\n")
+    (tmp_path / "life.dot").write_text("digraph { other }\n")
+    assert main([*where, "--check", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["stale"] == ["life.dot"]
+
+
+def test_figures_outside_a_checkout(one_figure, tmp_path, capsys):
+    assert main(["figures", "--into", str(tmp_path / "none")]) == 2
+    assert "is no folder" in capsys.readouterr().err
+
+
+def test_interrupt_and_closed_pipe(monkeypatch, fake_check, capsys):
+    def interrupted(code=None, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(vars(tdplib), "check", interrupted)
+    assert main(["check", "v5.18"]) == 130
+    assert capsys.readouterr().err == "tdplib: interrupted\n"
+    done = subprocess.run(
+        f"{sys.executable} -m tdplib protocols v5.18 --source | head -n 1",
+        shell=True,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+
+
+def test_unexpected_errors_keep_their_traceback(monkeypatch):
+    def broken(code=None, **options):
+        raise ZeroDivisionError
+
+    monkeypatch.setitem(vars(tdplib), "check", broken)
+    with pytest.raises(ZeroDivisionError):
+        main(["check", "v5.18"])
+
+
+def test_progress_line_overwrites_itself_and_goes_away(monkeypatch):
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    line = say_module.ProgressLine()
+    line.show("nobody sees this")
+    assert stream.getvalue() == ""
+    line = say_module.ProgressLine(force=True)
+    line.show("12345")
+    line.show("12")
+    line.clear()
+    assert stream.getvalue() == "\r12345\r12   \r  \r"
+
+
+def test_an_error_of_several_lines_is_one_block(monkeypatch, capsys):
+    def refuse(code=None, **options):
+        raise BadValueError("mine.py:3: a lambda\n    x = lambda: 1\n        ^\nwrite a def")
+
+    monkeypatch.setitem(vars(tdplib), "check", refuse)
+    assert main(["check", "v5.18"]) == 2
+    expected = "tdplib: mine.py:3: a lambda\n      x = lambda: 1\n          ^\n  write a def\n"
+    assert capsys.readouterr().err == expected
