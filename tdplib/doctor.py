@@ -60,9 +60,9 @@ def find_chromium() -> str | None:
     """
     Return the path of a Chromium or Chrome that the browser tests can drive, or None.
 
-    ``TDPLIB_CHROMIUM`` names one that lies elsewhere.
+    ``CHROME`` names one that lies elsewhere.
     """
-    chosen = os.environ.get("TDPLIB_CHROMIUM")
+    chosen = os.environ.get("CHROME")
     names = (chosen,) if chosen else (*_CHROMIUM_NAMES, *_CHROMIUM_MAC)
     return next((path for name in names if (path := shutil.which(name))), None)
 

@@ -267,7 +267,7 @@ def test_bare_machine(monkeypatch, tmp_path):
         raise webbrowser.Error
 
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setenv("TDPLIB_CHROMIUM", str(tmp_path / "none"))
+    monkeypatch.setenv("CHROME", str(tmp_path / "none"))
     monkeypatch.setitem(sys.modules, "pygraphviz", None)
     monkeypatch.setattr(webbrowser, "get", no_browser)
     lines = lines_of(doctor.report())
