@@ -113,6 +113,17 @@ def test_strip_shows_when_the_root_turns_invalid():
     assert len(end) == 1  # both still hold when the property breaks: that is the bug
 
 
+def test_a_fact_that_ends_has_a_bar_from_step_to_step():
+    trace = fake_trace()
+    for board in trace.states[3:6]:  # queued by step 3, not queued any more after step 6
+        board["roots"][0]["queued"] = True
+    svg = swimlanes(trace)
+    dots = [float(e.attrib["cy"]) for e in ElementTree.fromstring(svg).iter(f"{SVG}circle")]
+    (bar,) = [r for r in rects(svg) if r["width"] == "8" and "--mutex" in r["style"]]
+    assert float(bar["y"]) == dots[2]
+    assert float(bar["y"]) + float(bar["height"]) == dots[5]
+
+
 @pytest.mark.parametrize("picture", [swimlanes, lambda t: board_svg(t.boards()[-1])])
 def test_hostile_text_stays_text(picture):
     svg = picture(nasty_trace())

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -62,24 +66,47 @@ def _bench(args: argparse.Namespace) -> int:
 
 
 def _warm(args: argparse.Namespace) -> int:
-    from tdplib import _jit, warming
+    from tdplib import _jit
+    from tdplib.cli import _warming
 
-    cold = len(_jit.cold_kernels())
-    line, start = ProgressLine(), time.perf_counter()
-    for name in warming.steps():
-        line.show(f"compiling: {name} ({time.perf_counter() - start:.0f} s)")
-    line.clear()
-    seconds = time.perf_counter() - start
-    left = _jit.cold_kernels()
+    cold, start = _jit.cold_kernels(), time.perf_counter()
+    if cold and not sys.stderr.isatty():
+        sys.stderr.write(f"compiling {len(cold)} kernels, once\n")
+    with _ticking(len(cold), start):
+        _warming.touch_every_kernel()
+    seconds, left = time.perf_counter() - start, _jit.cold_kernels()
     if args.json:
-        say_json({"compiled": cold - len(left), "cold": list(left), "seconds": round(seconds, 2)})
-    elif not cold:
-        say(f"kernels are warm ({seconds:.1f} s)")
+        done = {"were_cold": len(cold), "cold": list(left), "seconds": round(seconds, 2)}
+        say_json(done)
+    elif left:
+        complain(f"{len(left)} kernels are not kept on disk; `tdplib doctor` says why")
     else:
-        say(f"compiled {cold - len(left)} kernels in {seconds:.1f} s")
-    if left and not args.json:
-        complain(f"not kept on disk: {', '.join(left)}; `tdplib doctor` says why")
+        what = f"compiled {len(cold)} kernels" if cold else "all kernels were warm"
+        say(f"{what}: {seconds:.1f} s")
     return 0
+
+
+@contextmanager
+def _ticking(cold: int, start: float) -> Iterator[None]:
+    """Show how far compiling is, each second, while the body runs."""
+    from tdplib import _jit
+
+    line, done = ProgressLine(), threading.Event()
+
+    def tick() -> None:
+        while not done.wait(1.0):
+            left = len(_jit.cold_kernels())
+            seconds = time.perf_counter() - start
+            line.show(f"compiling kernels: {max(cold - left, 0)} of {cold}, {seconds:.0f} s")
+
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+        line.clear()
 
 
 def _doctor(args: argparse.Namespace) -> int:

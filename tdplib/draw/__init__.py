@@ -90,10 +90,3 @@ def draw(what: object, *, unfold: bool = False) -> Picture:
 
 def _attribute(text: str) -> str:
     return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-
-
-# `from tdplib import draw` gives the function: everything else is reached through it.
-for _name in __all__:
-    if _name != "draw":
-        setattr(draw, _name, globals()[_name])
-del _name

@@ -1,0 +1,57 @@
+"""A small run of everything that is jitted, so that its machine code gets on the disk."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from tdplib.errors import TdplibError
+
+__all__ = ["touch_every_kernel"]
+
+
+def touch_every_kernel() -> None:
+    """Call whatever calls a kernel, with the types it is called with in earnest."""
+    _page_tables()
+    _refcounts()
+    _search()
+
+
+def _page_tables() -> None:
+    from tdplib.machine.pagetable import PageTables
+    from tdplib.machine.view import describe
+
+    pool = PageTables()
+    root = pool.new_root()
+    pool.map(root, range(0, 512), level=1)
+    pool.map(root, [512], level=2)
+    pool.lookup(root, [0, 512])
+    pool.walk(root, 0)
+    describe(pool, root)
+    pool.split(root, 512)
+    pool.freeze(root, 3)
+    pool.thaw(root, 3)
+    pool.zap_range(root, 0, 2)
+    for shared in (True, False):
+        pool.zap_root(root, shared=shared)
+    pool.count(root)
+    pool.mark_invalid(root)
+    pool.free_root(root)
+    pool.grace_period()
+
+
+def _refcounts() -> None:
+    from tdplib.machine.refcount import Refcount
+
+    count = Refcount(1)
+    for operation in (count.inc, count.inc_not_zero, count.dec_and_test):
+        with suppress(TdplibError):
+            operation()
+    count.set(2)
+
+
+def _search() -> None:
+    from tdplib import check, replay
+
+    verdict = check("patch-22-skip-invalid", scenario="small")
+    if verdict.trace is not None:
+        replay(verdict.trace.code)
