@@ -22,7 +22,7 @@ def _page_tables() -> None:
 
     pool = PageTables()
     root = pool.new_root()
-    pool.map(root, range(0, 512), level=1)
+    pool.map(root, range(512), level=1)
     pool.map(root, [512], level=2)
     pool.lookup(root, [0, 512])
     pool.walk(root, 0)
