@@ -219,11 +219,18 @@ def _not_python(unit: Unit, error: SyntaxError, shift: int) -> LanguageError:
     says = re.sub(
         r"\bon line (\d+)", lambda m: f"on line {int(m[1]) + shift}", error.msg or "invalid syntax"
     )
-    # Comments and strings may hold anything: only code is looked at for a hint.
-    code = _PIECES.sub(lambda m: m.group() if m.group() in "()[]{}" else "", line)
-    hints = [write for pattern, write in _OTHER_LANGUAGES if pattern.search(code)]
+    # Python often stumbles one line below the slip.
+    hints = _hints(line) or _hints(unit.line(number - 1))
     found = f"text that is not Python ({says})"
-    return LanguageError(unit.name, number, column, found, " / ".join(hints) or "Python", line)
+    return LanguageError(
+        unit.name, number, column, found, " / ".join(hints) or "a statement of kernel Python", line
+    )
+
+
+def _hints(line: str) -> list[str]:
+    """Return what a line may have been meant to be; its comments and strings may hold anything."""
+    code = _PIECES.sub(lambda m: m.group() if m.group() in "()[]{}" else "", line)
+    return [write for pattern, write in _OTHER_LANGUAGES if pattern.search(code)]
 
 
 def _check_nesting(unit: Unit, tree: ast.Module) -> None:
