@@ -60,12 +60,29 @@ class Result:
         return min(self.traces.values(), key=lambda trace: trace[:2], default=None)
 
 
+class Numbering(list):
+    """Things numbered 0, 1, 2 ... as they turn up, equal ones alike."""
+
+    def __init__(self):
+        super().__init__()
+        self.numbers = {}
+
+    def number(self, thing):
+        """The number of a thing."""
+        found = self.numbers.get(thing)
+        if found is None:
+            found = self.numbers[thing] = len(self)
+            self.append(thing)
+        return found
+
+
 class World:
     """
     A program with its actors: states and the actions between them.
 
-    A state is (memory, frames of actor 0, frames of actor 1, ...); frames are (node number, live
-    locals, stack), the innermost last; an actor without frames is done.
+    Memories and stacks of frames are numbered as they turn up. A state is (number of the memory,
+    number of actor 0's frames, of actor 1's, ...); frames are (node number, live locals, stack),
+    the innermost last; number 0 is no frames: the actor is done.
     """
 
     def __init__(
@@ -106,10 +123,12 @@ class World:
         program.link(self.memory, actors)
         self.machine, self.actors, self.merge = Machine(self.memory), actors, merge
         self.owned = program.constants["TDP_MMU_OWNS_ROOT"]
-        self.start = (
-            tuple(self.memory.start),
-            *(self._first_frames(f, args) for _, f, args in actors),
-        )
+        self.memories, self.stacks = Numbering(), Numbering()
+        self.stacks.number(())
+        frames = [self._first_frames(f, args) for _, f, args in actors]
+        memory = self.memories.number(tuple(self.memory.start))
+        self.start = (memory, *map(self.stacks.number, frames))
+        self.known = {}
 
     def _first_frames(self, function, args):
         values = [a if isinstance(a, int) else int(a.lstrip("vcpukm") or 0) for a in args]
@@ -122,25 +141,37 @@ class World:
 
     def act(self, state, who):
         """
-        One action of actor `who`: the next state.
+        What actor `who` does next, from a state in which it is not done.
 
-        Raises Blocked where there is none, Broken and Bound where the path ends.
-        `machine.advice` tells of advice.
+        Returns ("moved", number of the memory, number of the frames, advice or not), or
+        ("blocked", operation), ("broken", property), ("bound", name) where there is no next state.
         """
-        try:
-            return self._act(state, who, None if self.merge else 0)
-        except Broken:
-            if (
-                self.merge and self.passed_after
-            ):  # merging does not pass over what private work breaks
-                return self._act(state, who, self.passed - 1)
-            raise
+        where = (who, state[0], state[who + 1])  # all an action depends on
+        if where not in self.known:
+            self.known[where] = self._outcome(*where)
+        return self.known[where]
 
-    def _act(self, state, who, allowed):
+    def _outcome(self, who, memory, frames):
+        try:
+            try:
+                return self._action(who, memory, frames, None if self.merge else 0)
+            except Broken:
+                if not (self.merge and self.passed_after):
+                    raise
+                # Merging does not pass over what private work breaks: end before it.
+                return self._action(who, memory, frames, self.passed - 1)
+        except Blocked as operation:
+            return "blocked", operation.args[0]
+        except Broken as broken:
+            return "broken", broken.args[0]
+        except Bound as bound:
+            return "bound", bound.args[0]
+
+    def _action(self, who, memory, frames, allowed):
         m = self.machine
-        m.me, m.mem, m.advice = who, list(state[0]), False
-        frames = self._walk(m, state[who + 1], allowed)
-        return (tuple(m.mem), *state[1 : who + 1], frames, *state[who + 2 :])
+        m.me, m.mem, m.advice = who, list(self.memories[memory]), False
+        after = self.stacks.number(self._walk(m, self.stacks[frames], allowed))
+        return "moved", self.memories.number(tuple(m.mem)), after, m.advice
 
     def _walk(self, m, frames, allowed):
         """
@@ -185,30 +216,26 @@ class World:
         """
         if any(operation != "workqueue_next" for operation in blocked):
             return "no-deadlock"
-        self.machine.mem = list(state[0])
+        self.machine.mem = list(self.memories[state[0]])
         return "no-leak" if self.machine.leaks(self.owned) else None
 
     def describe(self, state):
         """A state in words: fields that differ from their start, and where each actor stands."""
-        words, memory = {}, self.memory
+        words, memory, mem = {}, self.memory, self.memories[state[0]]
         for kind, count in (("kvm", 1), ("vcpu", memory.vcpus), ("page", memory.pages)):
             for path, f in memory.fields[kind].items():
                 for i in range(count if f.type != "bits" else 0):
                     at = memory.base[kind] + i * memory.size[kind] + f.offset
-                    many = memory.entries if f.name == "spt" else 1
-                    if state[0][at : at + many] != tuple(memory.start[at : at + many]):
-                        words[f"{kind}{i}.{'.'.join(path)}"] = (
-                            state[0][at] if many == 1 else state[0][at : at + many]
-                        )
+                    cells = slice(at, at + (memory.entries if f.name == "spt" else 1))
+                    if mem[cells] != tuple(memory.start[cells]):
+                        words[f"{kind}{i}.{'.'.join(path)}"] = mem[cells]
         for (name, _, _), frames in zip(self.actors, state[1:], strict=True):
-            nodes = [
-                (self.program.nodes[number], values, stack) for number, values, stack in frames
-            ]
-            words[name] = [
-                f"line {n.line} {dict(zip(n.live, values, strict=True))} {stack}"
-                for n, values, stack in nodes
-            ] or "done"
+            words[name] = [self._stands(*frame) for frame in self.stacks[frames]] or "done"
         return words
+
+    def _stands(self, number, values, stack):
+        node = self.program.nodes[number]
+        return f"line {node.line} {dict(zip(node.live, values, strict=True))} {stack}"
 
 
 class Search:
@@ -221,6 +248,7 @@ class Search:
 
     def __init__(self, world, max_states):
         self.world, self.max_states, self.result = world, max_states, Result()
+        self.actors = range(len(world.actors))
         self.index, self.best = {world.start: 0}, [{None: (0, None, None)}]
         self.found = {}
 
@@ -239,41 +267,42 @@ class Search:
 
     def _expand(self, state, steps, ahead, following):
         """All actions of a state; False where the bound of states ends the search."""
-        world, result, here, blocked, moved = self.world, self.result, self.index[state], [], False
-        for who in range(len(world.actors)):
-            if not state[who + 1]:
+        here, result, blocked = self.index[state], self.result, []
+        outcomes = [(who, self.world.act(state, who)) for who in self.actors if state[who + 1]]
+        for who, (what, *detail) in outcomes:
+            if what == "blocked":
+                blocked.append(detail[0])
                 continue
-            try:
-                after = world.act(state, who)
-            except Blocked as operation:
-                blocked.append(operation.args[0])
-                continue
-            except Broken as broken:
-                self._broken(broken.args[0], steps + 1, here, who)
-                after = None
-            except Bound as bound:
-                result.bounds.add(bound.args[0])
-                after = None
-            moved = True
             result.transitions += 1
-            if after is None:
-                continue
-            if world.machine.advice:
-                result.advice.setdefault(ADVICE, steps + 1)
-            there = self.index.get(after)
-            if there is None:
-                if len(self.index) >= self.max_states:
-                    result.bounds.add("states")
+            if what == "broken":
+                self._broken(detail[0], steps + 1, here, who)
+            elif what == "bound":
+                result.bounds.add(detail[0])
+            else:
+                memory, frames, advice = detail
+                if advice:
+                    result.advice.setdefault(ADVICE, steps + 1)
+                after = (memory, *state[1 : who + 1], frames, *state[who + 2 :])
+                if not self._arrive(after, here, who, ahead, following):
                     return False
-                there = self.index[after] = len(self.index)
-                self.best.append({})
-                following.append(after)
-            if there >= ahead:
-                way = self._way(here, who)
-                if who not in self.best[there] or way < self.best[there][who]:
-                    self.best[there][who] = way
-        if not moved and (name := world.ending(state, blocked)):
+        if len(blocked) == len(outcomes) and (name := self.world.ending(state, blocked)):
             self._broken(name, steps, here, None)
+        return True
+
+    def _arrive(self, state, here, who, ahead, following):
+        """Note a state and the way to it; False where there is no room for one more."""
+        there = self.index.get(state)
+        if there is None:
+            if len(self.index) >= self.max_states:
+                self.result.bounds.add("states")
+                return False
+            there = self.index[state] = len(self.index)
+            self.best.append({})
+            following.append(state)
+        if there >= ahead:  # not seen at a lesser distance
+            way, best = self._way(here, who), self.best[there]
+            if who not in best or way < best[who]:
+                best[who] = way
         return True
 
     def _way(self, here, who):
@@ -330,32 +359,21 @@ def replay(units, actors, schedule, **world):
     """
     world = World(units, actors, **world)
     state, at = world.start, SimpleNamespace(taken=0, broken=None, bound=None, stopped=None)
-    for step, who in enumerate(schedule):
-        if not state[who + 1]:
-            at.stopped = f"step {step}: actor {who} is done"
+    for who in schedule:
+        what, *detail = world.act(state, who) if state[who + 1] else ("blocked", "its end")
+        if what == "moved":
+            state = (detail[0], *state[1 : who + 1], detail[1], *state[who + 2 :])
+            at.taken += 1
+        elif what == "blocked":
+            at.stopped = f"step {at.taken}: actor {who} waits at {detail[0]}"
             break
-        try:
-            state = world.act(state, who)
-        except Blocked as operation:
-            at.stopped = f"step {step}: actor {who} waits at {operation}"
+        else:
+            setattr(at, what, detail[0])
             break
-        except Broken as broken:
-            at.broken = broken.args[0]
-            break
-        except Bound as bound:
-            at.bound = bound.args[0]
-            break
-        at.taken += 1
-    at.state, at.blocked, at.enabled = world.describe(state), {}, []
-    for who in range(len(actors)):
-        try:
-            if state[who + 1]:
-                world.act(state, who)
-                at.enabled.append(who)
-        except Blocked as operation:
-            at.blocked[who] = operation.args[0]
-        except (Broken, Bound):
-            at.enabled.append(who)
+    outcomes = {who: world.act(state, who) for who in range(len(actors)) if state[who + 1]}
+    at.state = world.describe(state)
+    at.blocked = {who: outcome[1] for who, outcome in outcomes.items() if outcome[0] == "blocked"}
+    at.enabled = [who for who in outcomes if who not in at.blocked]
     if not at.enabled and not at.broken:
         at.broken = world.ending(state, at.blocked.values())
     return at
