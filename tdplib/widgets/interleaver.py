@@ -252,12 +252,17 @@ class Interleaver(anywidget.AnyWidget):
         return (data, *rest) if rest else data
 
     def _static(self) -> str:
-        """Return the board as HTML without scripts: a picture if one can be drawn, else text."""
-        text, svg = self.text(), _picture(self.board)
-        if svg is None:
-            return f"<pre>{html.escape(text)}</pre>"
-        image = base64.b64encode(svg.encode()).decode()
-        return f'<img alt="{html.escape(text)}" src="data:image/svg+xml;base64,{image}">'
+        """Return the board as HTML without scripts: a picture, and under it the text."""
+        from tdplib.draw import board_svg, describe_board  # late: only a display needs it
+
+        # As an <img>: JupyterLab shows no plain SVG of a notebook that is not trusted.
+        image = base64.b64encode(board_svg(self.board).encode()).decode()
+        return (
+            f'<img alt="{html.escape(describe_board(self.board))}" '
+            f'src="data:image/svg+xml;base64,{image}">'
+            f"<details><summary>The board as text</summary>"
+            f"<pre>{html.escape(self.text())}</pre></details>"
+        )
 
 
 def _open(protocol: Any, scenario: Any, trace: Any, code: str | None, session: Any) -> Any:
@@ -273,8 +278,3 @@ def _open(protocol: Any, scenario: Any, trace: Any, code: str | None, session: A
     if trace is not None:
         return Session.from_trace(trace)
     return Session.from_code(code) if code is not None else Session(protocol, scenario)
-
-
-def _picture(board: Mapping[str, Any]) -> str | None:
-    """Return the board drawn as SVG, or None where the pictures cannot be made."""
-    return None

@@ -37,7 +37,8 @@ window.hosts = %(states)s.map((state, id) => {
   const calls = {};
   const host = { el, state, calls, sent: [], held: false };
   host.push = (fresh) => {
-    const changed = Object.keys(fresh).filter((k) => JSON.stringify(fresh[k]) !== JSON.stringify(state[k]));
+    const differs = (k) => JSON.stringify(fresh[k]) !== JSON.stringify(state[k]);
+    const changed = Object.keys(fresh).filter(differs);
     Object.assign(state, fresh);
     for (const k of changed) for (const f of calls["change:" + k] || []) f();
   };
@@ -66,7 +67,9 @@ def absent(what: str):
 def chrome_path() -> str | None:
     """The browser to drive: $CHROME, else the first Chromium on the path."""
     named = os.environ.get("CHROME")
-    return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    return named or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
 
 
 @pytest.fixture(scope="session")

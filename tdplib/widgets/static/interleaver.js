@@ -85,7 +85,7 @@ const names = (list) => (list && list.length ? list.join(", ") : "");
 function h(tag, attrs, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attrs || {})) {
-    if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value === true ? "" : value);
+    if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value);
   }
   node.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
   return node;
@@ -118,13 +118,16 @@ function put(node, name, value) {
   else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
 }
 
-/** A value; where the last step changed it, bold with a delta before it and the old value beside it. */
-function value(board, path, format = String, now = undefined) {
+/**
+ * A value; where the last step changed `under`, bold with a delta before it and the old value, the one
+ * at `path`, beside it.
+ */
+function value(board, path, format = String, now = undefined, under = path) {
   const text = format(now);
-  if (!isChanged(board, path)) return h("span", { class: "tdp-v" }, text);
+  if (!isChanged(board, under)) return h("span", {}, text);
   const old = board.was && path in board.was ? format(board.was[path]) : null;
   const before = old !== null && old !== text ? [h("s", {}, hidden("was "), old), hidden(", now "), " "] : [];
-  return h("span", { class: "tdp-v tdp-changed" }, delta(), before, text, hidden(" (changed)"));
+  return h("span", { class: "tdp-changed" }, delta(), before, text, hidden(" (changed)"));
 }
 
 const row = (label, ...what) => h("div", { class: "tdp-row" }, h("dt", {}, label), h("dd", {}, ...what));
@@ -138,9 +141,9 @@ function sourceText(text, isNote) {
   return node;
 }
 
-/** Allow a line break after a bracket and before a dot, where a reader of code expects one. */
-function breakable(text) {
-  return text.split(/(?<=\()|(?=\.)/).flatMap((part, i) => (i ? [h("wbr"), part] : [part]));
+/** Allow a line break after a bracket and before a dot: where a reader of code expects one. */
+function breakable(text, where = /(?<=\()|(?=\.)/) {
+  return text.split(where).flatMap((part, i) => (i ? [h("wbr"), part] : [part]));
 }
 
 /* ---- the shared state ------------------------------------------------------------------- */
@@ -166,7 +169,7 @@ function rootCard(board, root) {
   const state = root.state === "freeing" ? "waits for RCU, then freed" : root.state;
   return h("div", { class: `tdp-card tdp-root tdp-${root.state}`, role: "group", "aria-label": root.name },
     h("div", { class: "tdp-title" }, root.name, h("span", { class: "tdp-kind" }, value(board, `${at}.state`, () => state))),
-    h("div", { class: "tdp-role" }, h("code", {}, value(board, `${at}.role`, hex, root.role.word)), " ",
+    h("div", { class: "tdp-role" }, h("code", {}, value(board, `${at}.role.word`, hex, root.role.word, `${at}.role`)), " ",
       h("span", { class: "tdp-words" }, root.role.text)),
     register(root),
     h("dl", {},
@@ -185,7 +188,7 @@ function lockRow(board, lock) {
     : names(lock.readers) ? `read: ${names(lock.readers)}` : "free";
   const path = isChanged(board, `${at}.writer`) ? `${at}.writer` : `${at}.readers`;
   return h("tr", { class: held === "free" ? "tdp-off" : "tdp-on" },
-    h("th", { scope: "row", title: lock.kind }, lock.name, hidden(` (${lock.kind})`)),
+    h("th", { scope: "row", title: lock.kind }, breakable(lock.name, /(?<=_)/), hidden(` (${lock.kind})`)),
     h("td", {}, value(board, path, () => held)), h("td", {}, value(board, `${at}.waiting`, (w) => names(w) || "–", lock.waiting)));
 }
 
@@ -301,7 +304,7 @@ class View {
     const board = this.board;
     if (message.do === "step" || message.do === "run") {
       const actor = board.actors[message.actor];
-      if (actor.status !== "ready") return this.say(`${actor.name} cannot move. ${capital(actor.reason || actor.status)}.`);
+      if (actor.status !== "ready") return this.say(`${actor.name} cannot move: ${actor.reason || actor.status}.`);
     }
     if (message.do === "back" && board.step === 0) return this.say("This is the start.");
     if (message.do === "forward" && board.step === board.steps) return this.say("This is the last step taken.");

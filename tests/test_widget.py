@@ -1,0 +1,378 @@
+"""The widget's Python half, and boards as text. What the page does with it is in tests/browser."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import subprocess
+import sys
+import threading
+
+import pytest
+import traitlets
+from fake_session import REQUEUE, FakeSession
+
+from tdplib.errors import BadValueError, TdplibError
+from tdplib.replay.boardtext import COLUMNS, board_text
+from tdplib.widgets import Interleaver, interleaver
+from tdplib.widgets.interleaver import STATIC
+from tdplib.widgets.snapshot import at_path, role_fields, snapshot
+
+
+def played(steps=REQUEUE, cursor=None):
+    session = FakeSession()
+    for actor in steps:
+        session.step(actor)
+    if cursor is not None:
+        session.goto(cursor)
+    return session
+
+
+@pytest.fixture
+def widget():
+    return Interleaver(session=FakeSession())
+
+
+def ask(widget, **content):
+    """What the page's `model.send` ends in."""
+    widget._on_message(widget, content, [])
+    return widget.error
+
+
+# -- boards as text
+
+
+def test_no_line_of_a_board_is_too_long_and_none_ends_in_blanks():
+    for cursor in range(len(REQUEUE) + 1):
+        for line in board_text(played(cursor=cursor).board()).splitlines():
+            assert len(line) <= COLUMNS
+            assert line == line.rstrip()
+
+
+def test_text_says_who_waits_on_what_and_what_changed():
+    text = board_text(played(cursor=15).board())
+    assert "Last step: update 0 marks root 0 invalid, in kvm_tdp_mmu_invalidate_all_roots" in text
+    assert "b  vCPU 1, blocked: mmu_lock is held for write by update 0" in text
+    assert "role 0xf84: level 4, direct, access 7, invalid (changed)" in text
+    assert "refcount 2; root of vCPU 0" in text  # not changed by this step: not marked
+    assert "mmu_lock (rwlock): held for write by update 0; waiting: vCPU 1" in text
+
+
+def test_text_quotes_the_current_line_and_does_without_sources():
+    board = played(cursor=15).board()
+    line = "| root.tdp_mmu_async_data = kvm"
+    assert line in board_text(board)
+    del board["sources"]
+    assert line not in board_text(board)
+
+
+def test_text_of_a_broken_board_starts_with_it():
+    first = board_text(played().board()).splitlines()[:4]
+    assert "BROKEN at step 35 by update 1: wasted-zap." in first
+    assert "BROKEN" not in board_text(played(cursor=34).board())
+
+
+# -- snapshots
+
+
+def test_a_snapshot_shares_nothing_with_the_board_it_was_made_from():
+    board = played(cursor=15).board()
+    before = copy.deepcopy(board)
+    made = snapshot(board, None, None)
+    made["roots"][0]["role"]["text"] = made["locks"][0]["writer"] = made["changed"][0] = "spoiled"
+    assert board == before
+    json.dumps(made)
+
+
+def test_the_changed_bit_is_the_only_one_marked():
+    fields = role_fields(0xF84, 0x784)
+    assert [f["name"] for f in fields if f["changed"]] == ["invalid"]
+    assert [(f["name"], f["first"], f["value"]) for f in fields] == [
+        ("invalid", 11, 1), ("access", 8, 7), ("direct", 7, 1), ("level", 0, 4),
+    ]  # fmt: skip
+    assert not any(f["changed"] for f in role_fields(0xF84))
+    assert "cr0_wp" in [f["name"] for f in role_fields(0x784, 0x2784)]  # gone now, was set
+
+
+def test_a_snapshot_tells_old_values_and_says_them_in_words():
+    widget = Interleaver(session=played(cursor=14))
+    assert widget.board["was"]["roots.0.refcount"] == 1
+    assert widget.board["changes"] == ["root 0 refcount 2 (was 1)"]
+    widget.forward()
+    assert widget.board["changes"] == ["root 0 role 0xf84 (was 0x784)"]
+    widget.goto(0)
+    assert (widget.board["was"], widget.board["changes"]) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    ("cursor", "phrase"),
+    [
+        (1, "mmu_lock held for write by vCPU 0"),
+        (2, "root 0 allocated"),
+        (5, "root 0 on the list"),
+        (6, "root 0 is the root of vCPU 0"),
+        (8, "mmu_lock held for read by vCPU 0"),
+        (9, "root 0 SPTE 0 present, pfn 0"),
+        (13, "mmu_valid_gen: 1 (was 0)"),
+        (16, "root 0 async_data set"),
+        (17, "root 0 queued"),
+        (18, "requests of vCPU 0: FREE_OBSOLETE_ROOTS"),
+        (20, "root 0 being zapped"),
+    ],
+)
+def test_each_kind_of_change_has_its_words(cursor, phrase):
+    widget = Interleaver(session=played(cursor=cursor))
+    assert phrase in [part.split(", waiting")[0] for part in widget.board["changes"]]
+
+
+def test_paths_reach_lists_by_index_name_and_vcpu_and_miss_quietly():
+    board = played(cursor=20).board()
+    assert at_path(board, "roots.0.role.word") == 0xF84
+    assert at_path(board, "locks.slots_lock.writer") == "update 0"
+    assert at_path(board, "requests.vCPU 0.pending") == ["FREE_OBSOLETE_ROOTS"]
+    assert at_path(board, "roots.7.role.word") is None
+    assert at_path(board, "step.deeper.still") is None
+
+
+# -- what can be done to a widget
+
+
+def test_each_action_replaces_the_board_whole(widget):
+    first = widget.board
+    kept = copy.deepcopy(first)
+    widget.step(0)
+    assert widget.board is not first
+    assert first == kept
+    assert (widget.board["step"], widget.board["steps"]) == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["board", "sources", "error", "handled"])
+def test_nobody_sets_the_traits_from_outside(widget, name):
+    with pytest.raises(traitlets.TraitError):
+        setattr(widget, name, type(getattr(widget, name))())
+
+
+def test_sources_are_sent_once(widget):
+    seen = []
+    widget.observe(lambda change: seen.append(change["name"]), ["board", "sources"])
+    widget.step(0)
+    widget.back()
+    assert seen == ["board", "board"]
+    assert "sources" not in widget.board
+    assert widget.sources["kvm_mmu_load"]["lines"]
+
+
+@pytest.mark.parametrize("actor", [2, "c", "update 0"])
+def test_an_actor_is_named_by_index_letter_or_name(widget, actor):
+    widget.step(actor)
+    assert widget.board["timeline"][0]["actor"] == 2
+
+
+@pytest.mark.parametrize(
+    ("actor", "said"), [("vCPU 9", "did you mean 'vCPU"), (9, "must be in 0..4"), (None, "integer")]
+)
+def test_an_unknown_actor_is_refused_with_what_there_is(widget, actor, said):
+    with pytest.raises(BadValueError, match=re.escape(said)):
+        widget.step(actor)
+    assert widget.board["steps"] == 0
+
+
+def test_back_forward_goto_and_the_branch_that_was_left(widget):
+    for actor in (0, 0, 2):
+        widget.step(actor)
+    left = widget.schedule
+    widget.back()
+    widget.back()
+    assert (widget.board["step"], widget.board["steps"]) == (1, 3)
+    assert widget.board["left"] is None
+    widget.forward()
+    widget.goto(1)
+    widget.step(3)
+    assert widget.board["steps"] == 2
+    assert widget.board["left"] == {"code": left, "step": 1}
+    other = widget.schedule
+    widget.restore()
+    assert (widget.schedule, widget.board["step"]) == (left, 1)
+    widget.restore()
+    assert widget.schedule == other
+
+
+def test_taking_the_same_step_again_is_no_branch(widget):
+    widget.step(0)
+    widget.back()
+    widget.step(0)
+    assert widget.board["left"] is None
+
+
+def test_run_goes_on_until_the_actor_blocks():
+    widget = Interleaver(session=played(REQUEUE[:10]))
+    widget.run("update 0")
+    assert widget.board["actors"][2]["status"] == "blocked"
+    assert "flush" in widget.board["actors"][2]["next"]
+
+
+def test_run_gives_up_on_an_actor_that_spins(widget, monkeypatch):
+    monkeypatch.setattr(interleaver, "RUN_LIMIT", 3)
+    with pytest.raises(TdplibError, match=r"vCPU 0 was stopped after 3 steps"):
+        widget.run(0)
+    assert widget.board["step"] == 3
+
+
+def test_a_past_board_tells_what_breaks_ahead():
+    widget = Interleaver(session=played(cursor=3))
+    assert widget.board["ahead"]["property"] == "wasted-zap"
+    assert widget.board["step"] == 3  # having looked ahead left no trace
+    widget.goto(35)
+    assert widget.board["ahead"] is None
+    assert widget.board["broken"]["step"] == 35
+    widget.goto(3)
+    widget.step(1) if widget.board["actors"][1]["status"] == "ready" else widget.step(2)
+    assert widget.board["ahead"] is None
+
+
+def test_reset_keeps_the_branch_to_go_back_to():
+    widget = Interleaver(session=played())
+    code = widget.schedule
+    widget.reset()
+    assert widget.board["steps"] == 0
+    widget.restore()
+    assert widget.schedule == code
+
+
+@pytest.mark.parametrize(("at", "step"), [("start", 0), ("end", 35)])
+def test_a_schedule_opens_at_its_start_or_its_end(monkeypatch, at, step):
+    monkeypatch.setattr("tdplib.replay.Session", FakeSession, raising=False)
+    for given in (
+        {"code": played().code()},
+        {"trace": type("Trace", (), {"code": played().code()})},
+    ):
+        widget = Interleaver(**given, at=at)
+        assert (widget.board["step"], widget.board["steps"]) == (step, 35)
+
+
+def test_contradicting_arguments_are_refused():
+    with pytest.raises(BadValueError, match="not code and session"):
+        Interleaver(code="x", session=FakeSession())
+    with pytest.raises(BadValueError, match="'middle'"):
+        Interleaver(session=FakeSession(), at="middle")
+    with pytest.raises(TypeError):
+        Interleaver(protocl="v5.18")
+
+
+# -- messages from the page
+
+
+def test_messages_do_what_the_methods_do(widget):
+    assert ask(widget, do="step", actor=0) == ""
+    ask(widget, do="run", actor=2)
+    there = widget.board["steps"]
+    ask(widget, do="back")
+    ask(widget, do="forward")
+    ask(widget, do="goto", step=1)
+    assert (widget.board["step"], widget.board["steps"]) == (1, there)
+    ask(widget, do="reset")
+    assert widget.board["steps"] == 0
+    ask(widget, do="restore")
+    assert (widget.board["steps"], widget.handled) == (there, 7)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"do": "stp"}, "the page asked for 'stp'; did you mean 'step'?"),
+        ({}, "the page asked for None"),
+        ("step", "the page asked for None"),
+        ({"do": "step", "actor": "1; import os"}, "no actor '1; import os'"),
+        ({"do": "goto", "step": 99}, "step is 99"),
+        ({"do": "goto"}, "step is None"),
+        ({"do": "restore"}, "no branch to go back to"),
+        ({"do": "__class__"}, "the page asked for '__class__'"),
+    ],
+)
+def test_a_message_that_makes_no_sense_is_answered_with_an_error_line(widget, content, said):
+    widget._on_message(widget, content, [])
+    assert said in widget.error
+    assert (widget.board["steps"], widget.handled) == (0, 1)
+
+
+def test_a_defect_in_a_callback_is_shown_with_its_kind_and_goes_with_the_next_action(widget):
+    def broken(actor):
+        raise ZeroDivisionError("of a kind")
+
+    widget._session.step = broken
+    assert ask(widget, do="step", actor=0) == "ZeroDivisionError: of a kind"
+    del widget._session.step
+    assert ask(widget, do="step", actor=0) == ""
+
+
+def test_a_refused_step_says_why(widget):
+    ask(widget, do="step", actor=0)
+    assert "mmu_lock is held for write by vCPU 0" in ask(widget, do="step", actor=1)
+
+
+def test_messages_and_cells_from_several_threads_lose_no_step():
+    widget = Interleaver(session=FakeSession())
+
+    def click():
+        for _ in range(5):
+            ask(widget, do="step", actor=0)
+            ask(widget, do="back")
+            ask(widget, do="forward")
+
+    threads = [threading.Thread(target=click) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert widget.handled == 30
+    assert widget.board["code"] == widget._session.code()
+    assert set(widget.schedule.partition(":")[2]) == {"a"}
+
+
+def test_two_widgets_do_not_meet():
+    one, two = Interleaver(session=FakeSession()), Interleaver(session=FakeSession())
+    ask(one, do="step", actor=2)
+    assert (one.board["steps"], two.board["steps"]) == (1, 0)
+
+
+# -- where no page shows it
+
+
+def test_display_carries_text_and_a_picture_that_needs_no_script():
+    widget = Interleaver(session=played(cursor=15))
+    bundle = widget._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    assert data["text/plain"] == repr(widget) == widget.text()
+    assert "application/vnd.jupyter.widget-view+json" in data
+    page = data["text/html"]
+    assert page.startswith("<img alt=")
+    assert 'src="data:image/svg+xml;base64,' in page
+    assert "<script" not in page
+
+
+def test_text_from_a_board_never_becomes_markup():
+    session = played(cursor=15)
+    session.scenario = "<img src=x onerror=alert(1)>"
+    page = Interleaver(session=session)._static()
+    assert "<img src=x" not in page
+    assert "&lt;img src=x" in page
+
+
+def test_importing_the_package_imports_no_widget():
+    code = "import sys, tdplib; print([m for m in ('anywidget', 'ipywidgets') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_page_side_is_small_and_keeps_the_rules():
+    script = (STATIC / "interleaver.js").read_text()
+    style = (STATIC / "interleaver.css").read_text()
+    assert len(script) < 80_000
+    for banned in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.addEventListener",
+                   "window.addEventListener", "getElementById", "eval(", "import("):  # fmt: skip
+        assert banned not in script
+    assert not re.search(r"\bimport\b.*\bfrom\b\s*[\"']", script)
+    assert "http" not in (script + style).replace("http://www.w3.org/2000/svg", "")
+    selectors = re.sub(r"/\*.*?\*/|\{[^{}]*\}", "", style, flags=re.S)
+    assert "#" not in selectors  # no ids
