@@ -1,6 +1,8 @@
 """Page tables of every geometry against the plain twin, the passes by hand, errors, growth."""
 
 import dataclasses
+import importlib.util
+import json
 import os
 import random
 import subprocess
@@ -18,6 +20,8 @@ from tdplib.machine.view import describe
 from tdplib.words import role, spte
 from tdplib.words.gfn import FIVE_LEVELS, FOUR_LEVELS, Geometry
 
+HERE = str(Path(__file__).parent)
+ROOT = str(Path(__file__).parent.parent)
 SHAPES = [
     FOUR_LEVELS,
     FIVE_LEVELS,
@@ -147,10 +151,11 @@ def test_kernels_stay_within_their_arrays():
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env={**os.environ, "TDPLIB_BOUNDSCHECK": "1", "PYTHONPATH": os.pathsep.join(
-            [str(Path(__file__).parent), str(Path(__file__).parent.parent)])},
-        capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
+        env={**os.environ, "TDPLIB_BOUNDSCHECK": "1", "PYTHONPATH": f"{HERE}{os.pathsep}{ROOT}"},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
     assert done.stdout.strip() == "within", done.stderr
 
 
@@ -425,3 +430,46 @@ def test_runs_cover_exactly_what_is_mapped():
             covered += range(first, last + 1)
         sptes, _ = pool.lookup(root, range(64))
         assert covered == np.flatnonzero(sptes).tolist(), f"seed {seed}"
+
+
+# --- the benchmark and the warm-up --------------------------------------------------------------
+
+
+def test_the_benchmark_validates_before_it_times(capsys, monkeypatch):
+    path = Path(__file__).parent.parent / "benchmarks" / "pagetable.py"
+    spec = importlib.util.spec_from_file_location("tdplib_bench_pagetable", path)
+    bench = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, bench)
+    spec.loader.exec_module(bench)
+    assert bench.main(["--gfns", "3000", "--rounds", "1", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert {row["operation"] for row in result["rows"]} == {"map", "walk", "zap v5.18", "zap v6.9"}
+    assert all(row["numba_ns"] > 0 for row in result["rows"])
+    assert bench.main(["--gfns", "100", "--rounds", "1"]) == 0
+    assert "sequential  map" in capsys.readouterr().out
+
+    class Wrong(bench.Numba):
+        def walk(self, pool, root, gfns, sptes, levels):
+            found = super().walk(pool, root, gfns, sptes, levels)
+            sptes[7] ^= 1
+            return found
+
+    with pytest.raises(SystemExit, match="numba and C disagree"):
+        bench.validate(bench.workloads(64)[0], [bench.Numba(), Wrong()])
+
+
+def test_warm_leaves_no_kernel_of_the_machine_cold(tmp_path):
+    script = (
+        "from tdplib import _jit\n"
+        "from tdplib.machine.warm import warm\n"
+        "warm()\n"
+        "print([name for name in _jit.cold_kernels() if name.startswith('tdplib.machine.')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "TDPLIB_CACHE_DIR": str(tmp_path), "PYTHONPATH": ROOT},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.stdout.strip() == "[]", done.stderr

@@ -17,6 +17,8 @@ Kernels that change a tree add what they did to `tally`, int64[TALLY_SIZE].
 
 from __future__ import annotations
 
+from numpy import uint64
+
 from tdplib._jit import kernel
 from tdplib.words import role, spte
 
@@ -40,6 +42,21 @@ OK = 0
 NO_TABLE = -1
 FROZEN = -2
 NO_LEAF = -3
+
+
+@kernel
+def slot_below(table, gfn, shift, bits):
+    """
+    Return the index in spt of the SPTE of `table` that leads to `gfn`.
+
+    It is unsigned: numba then need not ask whether it counts from the end.
+
+    table : a table in use
+    gfn : 0 <= gfn < 2**(bits * levels)
+    shift : bits * (the table's level - 1)
+    bits : 1 <= bits <= 9
+    """
+    return uint64((table << bits) + ((gfn >> shift) & ((1 << bits) - 1)))
 
 
 @kernel
@@ -223,9 +240,27 @@ def map_many(head, sp, spt, root, gfns, pfns, leaf, level, tally):
     level : 1 <= level <= levels
     tally : int64[TALLY_SIZE]; modified in place: DONE, and as map_one does
     """
+    bits = head[H_BITS]
+    top = head[H_LEVELS]
     for i in range(tally[DONE], gfns.size):
+        gfn = gfns[i]
         word = leaf | (pfns[i] << PFN_SHIFT)
-        code = map_one(head, sp, spt, root, gfns[i], word, level, tally)
+        # The common case: all tables are there and the leaf's place is empty. It is spelled out
+        # here because handing the arrays to another kernel costs more than the walk itself.
+        shift = bits * (top - 1)
+        slot = slot_below(root, gfn, shift, bits)
+        old = spt[slot]
+        for _ in range(top - level):
+            if (old & PRESENT) == 0 or (old & LARGE) != 0:
+                break
+            shift -= bits
+            slot = slot_below((old >> PFN_SHIFT) & PFN_MASK, gfn, shift, bits)
+            old = spt[slot]
+        if old == 0 and shift == bits * (level - 1):
+            spt[slot] = word
+            tally[NEW] += 1
+            continue
+        code = map_one(head, sp, spt, root, gfn, word, level, tally)
         if code != OK:
             tally[DONE] = i
             return code
@@ -271,12 +306,22 @@ def walk_many(head, spt, root, gfns, sptes, levels):
     sptes : int64[n]; overwritten
     levels : int8[n]; overwritten
     """
+    bits = head[H_BITS]
+    top = head[H_LEVELS]
     mapped = 0
     for i in range(gfns.size):
-        slot, level = find(head, spt, root, gfns[i], 1)
-        sptes[i] = spt[slot]
-        levels[i] = level
-        mapped += (spt[slot] & PRESENT) != 0
+        # As `find` does, spelled out: handing the arrays over costs half as much again.
+        gfn = gfns[i]
+        shift = bits * (top - 1)
+        at = top
+        old = spt[slot_below(root, gfn, shift, bits)]
+        while at > 1 and (old & PRESENT) != 0 and (old & LARGE) == 0:
+            at -= 1
+            shift -= bits
+            old = spt[slot_below((old >> PFN_SHIFT) & PFN_MASK, gfn, shift, bits)]
+        sptes[i] = old
+        levels[i] = at
+        mapped += (old & PRESENT) != 0
     return mapped
 
 
