@@ -44,6 +44,8 @@ lab: $(LAB)
 	  --LabApp.extension_manager=readonly $$(test "$$(id -u)" != 0 || echo --allow-root) $(LAB_FLAGS)
 
 test: $(TEST)
+	@# Compiled before the clock of any test runs; should that fail, the tests say where.
+	-@$(RUN) -m tdplib warm
 	@$(RUN) -m tdplib.doctor --missing
 	$(RUN) -m pytest $(TEST_FLAGS)
 
