@@ -432,7 +432,7 @@ def test_runs_cover_exactly_what_is_mapped():
         assert covered == np.flatnonzero(sptes).tolist(), f"seed {seed}"
 
 
-# --- the benchmark and the warm-up --------------------------------------------------------------
+# --- the benchmark ------------------------------------------------------------------------------
 
 
 def test_the_benchmark_validates_before_it_times(capsys, monkeypatch):
@@ -456,20 +456,3 @@ def test_the_benchmark_validates_before_it_times(capsys, monkeypatch):
 
     with pytest.raises(SystemExit, match="numba and C disagree"):
         bench.validate(bench.workloads(64)[0], [bench.Numba(), Wrong()])
-
-
-def test_warm_leaves_no_kernel_of_the_machine_cold(tmp_path):
-    script = (
-        "from tdplib import _jit\n"
-        "from tdplib.machine.warm import warm\n"
-        "warm()\n"
-        "print([name for name in _jit.cold_kernels() if name.startswith('tdplib.machine.')])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "TDPLIB_CACHE_DIR": str(tmp_path), "PYTHONPATH": ROOT},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.stdout.strip() == "[]", done.stderr
