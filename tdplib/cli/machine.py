@@ -61,6 +61,7 @@ def _bench(args: argparse.Namespace) -> int:
         return 2
     spec = importlib.util.spec_from_file_location(f"tdplib_bench_{args.name}", path)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module.main(args.rest) or 0
 
