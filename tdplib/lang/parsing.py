@@ -219,6 +219,7 @@ def _not_python(unit: Unit, error: SyntaxError, shift: int) -> LanguageError:
     says = re.sub(
         r"\bon line (\d+)", lambda m: f"on line {int(m[1]) + shift}", error.msg or "invalid syntax"
     )
+    says = says.replace(" or ':='", "")  # there is no walrus here
     # Python often stumbles one line below the slip.
     hints = _hints(line) or _hints(unit.line(number - 1))
     found = f"text that is not Python ({says})"
