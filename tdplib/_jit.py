@@ -30,7 +30,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from tdplib._sources import package_sources
+from tdplib._sources import kernels_of, package_sources
 
 __all__ = ["cache_dir", "cache_root", "cold_kernels", "is_warm", "kernel"]
 
@@ -111,7 +111,7 @@ def cold_kernels(package: str = "tdplib") -> tuple[str, ...]:
     if folder is not None:
         with suppress(OSError):
             stored = {name.rpartition(".py")[0] for name in os.listdir(folder)}
-    return tuple(name for name, line in sources.kernels if f"{name}-{line}" not in stored)
+    return tuple(name for name, line in kernels_of(sources) if f"{name}-{line}" not in stored)
 
 
 def is_warm(package: str = "tdplib") -> bool:

@@ -4,6 +4,10 @@ The files of a package that decide what its jitted kernels compute, and a hash o
 Those are the files that define a kernel (a function decorated with `tdplib._jit.kernel`) and,
 from there, every file of the package that one of them imports: a callee or a constant of
 another file ends up in the caller's machine code.
+
+This is on the way of every start, so files are read but not parsed. What looks like an import is
+taken for one, in a docstring too, and ``from package import ...`` for an import of every module of
+that package whose name occurs anywhere in the file: rather a file too many than one too few.
 """
 
 from __future__ import annotations
@@ -16,31 +20,33 @@ import platform
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
-from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 
-__all__ = ["Sources", "package_sources"]
+__all__ = ["Sources", "kernels_of", "package_sources"]
 
 _MARK = re.compile(rb"^[ \t]*@(\w+\.)*kernel\b", re.MULTILINE)
+_FROM = re.compile(rb"^[ \t]*from[ \t]+(\.*)([\w.]*)[ \t]+import\b", re.MULTILINE)
+_IMPORT = re.compile(rb"^[ \t]*import[ \t]+(.*)", re.MULTILINE)
+_DOTTED = re.compile(rb"[\w.]+")
+_WORD = re.compile(rb"\w+")
 
 
-@dataclass(frozen=True)
-class Sources:
+class Sources(NamedTuple):
     """The files that decide what the kernels of a package compute, as first seen."""
 
     key: str
     """16 hex digits: hash of the texts, the versions of numba and Python, and the processor."""
-    kernels: tuple[tuple[str, int], ...]
-    """Of every kernel its ``module.function`` and the line of its first decorator."""
-    stamps: tuple[tuple[str, int, int], ...]
+    defining: tuple[tuple[str, Path], ...]
+    """Name and path of every module that defines a kernel."""
+    stamps: tuple[tuple[Path, int, int], ...]
     """Of every file hashed its path, time of modification (ns) and size (bytes)."""
 
     def unchanged(self) -> bool:
         """Say whether no file was touched since; else memory and disk may differ."""
         try:
-            return all(_stamp(Path(path)) == (path, *rest) for path, *rest in self.stamps)
+            return all(_stamp(stamp[0]) == stamp for stamp in self.stamps)
         except OSError:
             return False
 
@@ -50,23 +56,30 @@ def package_sources(package: str) -> Sources | None:
     """
     Find and hash the sources of the top-level `package`, once a process.
 
-    Returns None where they cannot be read: not a folder on disk, or a file that does not parse.
+    Returns None where they cannot be read, for example from a zip file.
     """
     try:
         modules = dict(_modules(_folder(package), package))
         stamps = {name: _stamp(path) for name, path in modules.items()}
         texts = {name: path.read_bytes() for name, path in modules.items()}
-        defining = {name: text for name, text in texts.items() if _MARK.search(text)}
-        kernels = [
-            (f"{name}.{where}", line)
-            for name, text in defining.items()
-            for where, line in _decorated(ast.parse(text).body, "")
-        ]
-        used = sorted(_reachable(set(defining), modules, texts))
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, ValueError):
         return None
-    key = _hash([(name, texts[name]) for name in used])
-    return Sources(key, tuple(sorted(kernels)), tuple(stamps[name] for name in used))
+    defining = sorted(name for name, text in texts.items() if _MARK.search(text))
+    used = sorted(_reachable(defining, modules, texts))
+    return Sources(
+        _hash([(name, texts[name]) for name in used]),
+        tuple((name, modules[name]) for name in defining),
+        tuple(stamps[name] for name in used),
+    )
+
+
+def kernels_of(sources: Sources) -> list[tuple[str, int]]:
+    """Return of every kernel its ``module.function`` and the line of its first decorator."""
+    return [
+        (f"{name}.{where}", line)
+        for name, path in sources.defining
+        for where, line in _decorated(ast.parse(path.read_bytes()).body, "")
+    ]
 
 
 def _folder(package: str) -> Path:
@@ -87,9 +100,9 @@ def _modules(folder: Path, package: str) -> Iterator[tuple[str, Path]]:
         yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
 
 
-def _stamp(path: Path) -> tuple[str, int, int]:
+def _stamp(path: Path) -> tuple[Path, int, int]:
     status = os.stat(path)
-    return str(path), status.st_mtime_ns, status.st_size
+    return path, status.st_mtime_ns, status.st_size
 
 
 def _decorated(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, int]]:
@@ -98,53 +111,51 @@ def _decorated(body: list[ast.stmt], prefix: str) -> Iterator[tuple[str, int]]:
         if isinstance(node, ast.ClassDef):
             yield from _decorated(node.body, f"{prefix}{node.name}.")
         elif isinstance(node, ast.FunctionDef):
-            marks = [mark for mark in node.decorator_list if _called(mark) == "kernel"]
-            if marks:
+            names = [getattr(mark, "attr", getattr(mark, "id", "")) for mark in node.decorator_list]
+            if "kernel" in names:
                 yield prefix + node.name, node.decorator_list[0].lineno
 
 
-def _called(decorator: ast.expr) -> str:
-    """Return the last name of a decorator: ``kernel`` for ``@kernel`` and ``@_jit.kernel``."""
-    return getattr(decorator, "attr", getattr(decorator, "id", ""))
-
-
-def _reachable(start: set[str], modules: dict[str, Path], texts: dict[str, bytes]) -> set[str]:
+def _reachable(start: list[str], modules: dict[str, Path], texts: dict[str, bytes]) -> set[str]:
     """Return `start` and every module of the package imported from there, directly or not."""
     found: set[str] = set()
     waiting = set(start)
     while waiting:
         name = waiting.pop()
         found.add(name)
-        here = name if modules[name].name == "__init__.py" else name.rpartition(".")[0]
-        for target in _imported(ast.parse(texts[name]), here):
-            if target in modules and target not in found:
-                waiting.add(target)
+        package = name if modules[name].name == "__init__.py" else name.rpartition(".")[0]
+        waiting |= (_imported(texts[name], package) & modules.keys()) - found
     return found
 
 
-def _imported(tree: ast.Module, here: str) -> Iterator[str]:
-    """Yield every dotted name `tree` may import as a module; `here` is its package."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                parts = here.split(".")
-                above = ".".join(parts[: len(parts) - node.level + 1])
-                base = f"{above}.{base}" if base else above
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
+def _imported(text: bytes, package: str) -> set[str]:
+    """Return every dotted name that may be a module `text` imports; it lies in `package`."""
+    names = {name.decode() for line in _IMPORT.findall(text) for name in _DOTTED.findall(line)}
+    words = None
+    for dots, tail in _FROM.findall(text):
+        parts = package.split(".")
+        above = parts[: len(parts) - len(dots) + 1] if dots else []
+        base = ".".join([*above, *filter(None, tail.decode().split("."))])
+        words = words or {word.decode() for word in _WORD.findall(text)}
+        names |= {base, *(f"{base}.{word}" for word in words)}
+    return names
 
 
 def _hash(texts: list[tuple[str, bytes]]) -> str:
     digest = hashlib.sha256()
-    try:
-        numba = metadata.version("numba")
-    except metadata.PackageNotFoundError:
-        numba = "none"
-    for part in (numba, sys.version, platform.machine()):
+    for part in (_numba_version(), sys.version, platform.machine()):
         digest.update(part.encode() + b"\0")
     for name, text in texts:
         digest.update(f"{name}\0{len(text)}\0".encode() + text)
     return digest.hexdigest()[:16]
+
+
+def _numba_version() -> str:
+    if "numba" in sys.modules:
+        return sys.modules["numba"].__version__
+    from importlib import metadata
+
+    try:
+        return metadata.version("numba")
+    except metadata.PackageNotFoundError:
+        return "none"
