@@ -151,7 +151,7 @@ def test_is_warm_knows_without_numba(mini):
     assert mini(ask) == "False ('mini.callee.step', 'mini.caller.total') False"
     mini()
     assert mini(ask) == "True () False"
-    edit(mini.package / "callee.py", "FACTOR\n", "FACTOR + 0\n")
+    edit(mini.package / "callee.py", "i * FACTOR", "i * FACTOR + 0")
     assert mini(ask).startswith("False")
 
 

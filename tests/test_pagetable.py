@@ -415,6 +415,19 @@ def test_a_tree_in_words():
     assert short[4:] == ["... and 2 more runs"]
 
 
+def test_a_run_is_of_one_level():
+    pool = PageTables(Geometry(4, 1))
+    root = pool.new_root()
+    pool.map(root, [0, 2, 8], level=2)
+    pool.map(root, 4, level=3)
+    lines = [line.split(" to ")[0] for line in describe(pool, root).splitlines()[2:]]
+    assert lines == [
+        "gfn 0x0..0x3: 2 leaves of 2 pages",
+        "gfn 0x4..0x7: 1 leaf of 4 pages",
+        "gfn 0x8..0x9: 1 leaf of 2 pages",
+    ]
+
+
 def test_runs_cover_exactly_what_is_mapped():
     for seed in range(30):
         rng = random.Random(seed)
