@@ -1,0 +1,3 @@
+"""
+Search over the states of a system. Nothing here knows what the protocol is about.
+"""

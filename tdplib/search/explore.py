@@ -1,0 +1,231 @@
+"""
+The search as people call it: visit every state of a system, tell what can break and how soon.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..vm import codes
+from ..vm.system import System
+
+FIRST_STATES = 1 << 14
+BATCH = 1 << 16
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What may end a search early: states, bytes of memory, seconds."""
+
+    states: int = 50_000_000
+    memory: int = 8 << 30
+    seconds: float = float("inf")
+
+
+@dataclass(frozen=True)
+class Reductions:
+    """Which reductions are on; none changes a verdict. `symmetry` needs interchangeable actors, and does nothing without."""
+
+    merge: bool = True
+    lockset: bool = True
+    symmetry: bool = False
+
+    @property
+    def mode(self) -> int:
+        """The bits the kernels take."""
+        return (1 if self.merge or self.lockset else 0) | (2 if self.lockset else 0)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a search stands: states found and expanded, actions taken, depth, seconds, bytes in use."""
+
+    states: int
+    expanded: int
+    transitions: int
+    depth: int
+    seconds: float
+    memory: int
+
+
+@dataclass
+class Exploration:
+    """
+    What a search found.
+
+    Attributes
+    ----------
+    complete : every reachable state was visited and no bound was met; only then an absence proves anything
+    stopped_by : the bounds met: "states", "memory", "time", "interrupt", "root slots", "value", "words"
+    states, transitions, depth : distinct states, actions taken, largest distance from the start
+    found : property (or advice) -> (state number, actor or -1, actions to break it)
+    """
+
+    system: System
+    reductions: Reductions
+    complete: bool
+    stopped_by: tuple[str, ...]
+    states: int
+    transitions: int
+    depth: int
+    seconds: float
+    memory: int
+    found: dict[str, tuple[int, int, int]]
+    arrays: Arrays = field(repr=False)
+
+
+@dataclass
+class Arrays:
+    """The arrays of a search: rows of `states` and `parents` in breadth-first order, `layers` the first row of each depth."""
+
+    states: np.ndarray
+    parents: np.ndarray
+    table: np.ndarray
+    control: np.ndarray
+    found: np.ndarray
+    groups: np.ndarray
+    layers: np.ndarray
+
+    @property
+    def memory(self) -> int:
+        """Bytes in use."""
+        return self.states.nbytes + self.parents.nbytes + self.table.nbytes
+
+    def more_states(self, rows: int) -> None:
+        """Grow the state rows in place (realloc moves pages, it does not copy them twice)."""
+        self.states.resize((rows, self.states.shape[1]), refcheck=False)
+        self.parents.resize(rows, refcheck=False)
+
+
+def symmetry_groups(system: System) -> np.ndarray:
+    """Return the blocks of interchangeable actors as `_bfs.canonical` wants them."""
+    blocks, rows = system.image.blocks, []
+    for group in system.groups():
+        parts = [blocks[k] for k in group]
+        if any(b.words > 1 or b.total > 63 for b in parts) or uses_identity(system):
+            continue
+        rows += [(k, b.word, b.shift, (1 << b.total) - 1) for k, b in zip(group, parts, strict=True)] + [(-1, 0, 0, 0)]
+    return np.array(rows or [(-1, 0, 0, 0)], dtype=np.int64)
+
+
+def uses_identity(system: System) -> bool:
+    """Tell whether a state says which actor is which: `synchronize_rcu` waits for named readers; `vcpu_id` may be stored."""
+    return any(n.op.code == "SYNCBEGIN" for code, _ in system.codes for n in code.nodes)
+
+
+def start(system: System, reductions: Reductions) -> Arrays:
+    """Return the arrays of a search that has found its start state."""
+    from . import _bfs
+
+    width = system.image.words
+    rows = FIRST_STATES
+    arrays = Arrays(
+        np.zeros((rows, width), np.int64), np.zeros(rows, np.int32), np.zeros(rows * 2, np.int64), np.zeros(_bfs.CONTROL, np.int64),
+        np.full((len(codes.PROPERTIES) + 1, 3), -1, np.int64), symmetry_groups(system), np.zeros(_bfs.MAX_LAYERS, np.int64),
+    )  # fmt: skip
+    first = system.image.start.copy()
+    if reductions.symmetry:
+        _bfs.canonical(first, arrays.groups, np.arange(len(system.actors)))
+    arrays.control[_bfs.C_SYMMETRY] = int(reductions.symmetry)
+    arrays.control[_bfs.C_MODE] = reductions.mode
+    arrays.control[_bfs.C_LAYER_END] = 1
+    _bfs.insert(first, arrays.states, arrays.parents, arrays.table, arrays.control, -1, width)
+    return arrays
+
+
+def explore(
+    system: System,
+    *,
+    reductions: Reductions = Reductions(),
+    limits: Limits = Limits(),
+    first_only: bool = False,
+    progress: Callable[[Progress], bool | None] | None = None,
+) -> Exploration:
+    """
+    Visit every state `system` can reach, breadth first.
+
+    first_only : stop once the shortest violation of any property is known (the search is then not complete)
+    progress : called every so often; returning False interrupts, like Ctrl-C
+
+    Ctrl-C ends the search; what was found by then is returned, not complete.
+    """
+    while True:
+        found = attempt(system, reductions, limits, first_only, progress)
+        if found is not None:
+            return found
+
+
+def attempt(system, reductions, limits, first_only, progress) -> Exploration | None:
+    """Search once; None if the table of words overflowed and was widened."""
+    from . import _bfs
+
+    began = time.perf_counter()
+    arrays, image = start(system, reductions), system.image
+    arrays.control[_bfs.C_STOP] = int(first_only)
+    reasons: list[str] = []
+    while not reasons:
+        budget = min(BATCH, max(1, limits.states - int(arrays.control[_bfs.C_COUNT])))
+        a = arrays
+        try:
+            code = _bfs.search(image.im, image.mem, a.states, a.parents, a.table, a.control, a.found, a.groups, a.layers, budget)
+            now = Progress(
+                int(a.control[_bfs.C_COUNT]), int(a.control[_bfs.C_HEAD]), int(a.control[_bfs.C_TRANSITIONS]), int(a.control[_bfs.C_DEPTH]),
+                time.perf_counter() - began, a.memory,
+            )  # fmt: skip
+            if code == _bfs.FINISHED:
+                break
+            if code == _bfs.WORDS_FULL:
+                if system.widen():
+                    return None
+                reasons.append("words")
+            elif code == _bfs.FIRST_FOUND:
+                reasons.append("first violation")
+            elif not grow(arrays, code, limits):
+                reasons.append("memory")
+            if progress is not None and progress(now) is False:
+                reasons.append("interrupt")
+        except KeyboardInterrupt:
+            reasons.append("interrupt")
+        if not reasons and a.control[_bfs.C_COUNT] >= limits.states:
+            reasons.append("states")
+        if not reasons and time.perf_counter() - began > limits.seconds:
+            reasons.append("time")
+    return conclude(system, reductions, arrays, reasons, time.perf_counter() - began)
+
+
+def grow(arrays: Arrays, code: int, limits: Limits) -> bool:
+    """Make the room a search asked for; False if that would pass the memory limit."""
+    from . import _bfs
+
+    if code == _bfs.NEED_STATES:
+        rows = arrays.states.shape[0]
+        added = rows if rows < 1 << 22 else rows // 2
+        if arrays.memory + added * (arrays.states.shape[1] * 8 + 4) > limits.memory:
+            return False
+        arrays.more_states(rows + added)
+    if code == _bfs.NEED_TABLE:
+        if arrays.memory + arrays.table.nbytes * 2 > limits.memory:
+            return False
+        size = arrays.table.size * 2
+        arrays.table = np.zeros(0, np.int64)
+        arrays.table = np.zeros(size, np.int64)
+        _bfs.rehash(arrays.states, int(arrays.control[_bfs.C_COUNT]), arrays.table, arrays.states.shape[1])
+    return True
+
+
+def conclude(system, reductions, arrays: Arrays, reasons: list[str], seconds: float) -> Exploration:
+    """Gather an Exploration from the arrays of a search."""
+    from . import _bfs
+
+    control = arrays.control
+    reasons = reasons + [name for k, name in enumerate(codes.BOUNDS) if control[_bfs.C_BOUNDS] >> k & 1]
+    names = (*codes.PROPERTIES, *codes.ADVICE)
+    found = {name: tuple(int(x) for x in arrays.found[k]) for k, name in enumerate(names) if arrays.found[k, 0] >= 0}
+    return Exploration(
+        system, reductions, not reasons, tuple(reasons), int(control[_bfs.C_COUNT]), int(control[_bfs.C_TRANSITIONS]), int(control[_bfs.C_DEPTH]),
+        seconds, arrays.memory, found, arrays,
+    )  # fmt: skip

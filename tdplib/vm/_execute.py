@@ -1,0 +1,684 @@
+"""
+Kernels for one operation. Each takes (im, mem, st, node offset, register base, actor) and returns what happens next:
+the next node (>= 0), `BLOCKED`, `BROKEN - property` or `BOUND - bound`. An operation that would break a property changes nothing.
+
+im : int32[::1], the image; mem : int64[::1], words and registers, modified; st : int64[::1], the state, modified
+"""
+
+from .._jit import kernel
+from . import codes
+from ._memory import (
+    free_page, has_present, is_invalid, load, load_raw, new_word, page_row, page_state, pointer_check, stop_record, store_raw, store_word,
+)  # fmt: skip
+from .codes import (
+    ACTOR, ALLOCATED, BLOCKED, BOUND, BROKEN, FREED, FREEING, L_READ, L_WAIT, L_WRITE, N_A, N_AUX, N_B, N_DST, N_FIELD, N_FLAGS, N_IDX, N_NEXT, N_OBJ, N_OP,
+    N_PAGEOBJ, N_TARGET, PRESENT_BIT, UNALLOCATED,
+)  # fmt: skip
+
+_O = codes.OP
+_P = {name: BROKEN - k for name, k in codes.PROPERTY.items()}
+
+OP_MOV, OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_MOD = _O["MOV"], _O["ADD"], _O["SUB"], _O["MUL"], _O["DIV"], _O["MOD"]
+OP_AND, OP_OR, OP_XOR, OP_SHL, OP_SHR, OP_NOT = _O["AND"], _O["OR"], _O["XOR"], _O["SHL"], _O["SHR"], _O["NOT"]
+OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE = _O["EQ"], _O["NE"], _O["LT"], _O["LE"], _O["GT"], _O["GE"]
+OP_BZ, OP_BNZ, OP_WARN, OP_END = _O["BZ"], _O["BNZ"], _O["WARN"], _O["END"]
+OP_LOAD, OP_STORE, OP_XCHG, OP_CMPXCHG, OP_TRYCMPXCHG = _O["LOAD"], _O["STORE"], _O["XCHG"], _O["CMPXCHG"], _O["TRYCMPXCHG"]
+OP_ATOMICADD, OP_REFINC, OP_REFINCNZ, OP_REFDEC, OP_REFDECTEST = _O["ATOMICADD"], _O["REFINC"], _O["REFINCNZ"], _O["REFDEC"], _O["REFDECTEST"]
+OP_RLOCK, OP_RUNLOCK, OP_WLOCK, OP_WLOCK2, OP_MLOCK, OP_MUNLOCK = _O["RLOCK"], _O["RUNLOCK"], _O["WLOCK"], _O["WLOCK2"], _O["MLOCK"], _O["MUNLOCK"]
+OP_RCULOCK, OP_RCUUNLOCK, OP_CALLRCU, OP_FREE = _O["RCULOCK"], _O["RCUUNLOCK"], _O["CALLRCU"], _O["FREE"]
+OP_SYNCBEGIN, OP_SYNCWAIT, OP_RCUBARRIER, OP_ALLOC = _O["SYNCBEGIN"], _O["SYNCWAIT"], _O["RCUBARRIER"], _O["ALLOC"]
+OP_LISTFIRST, OP_LISTNEXT, OP_LISTADD, OP_LISTADDTAIL = _O["LISTFIRST"], _O["LISTNEXT"], _O["LISTADD"], _O["LISTADDTAIL"]
+OP_LISTDEL, OP_LISTEMPTY = _O["LISTDEL"], _O["LISTEMPTY"]
+OP_INITWORK, OP_QUEUE, OP_FLUSHBEGIN, OP_FLUSHWAIT = _O["INITWORK"], _O["QUEUE"], _O["FLUSHBEGIN"], _O["FLUSHWAIT"]
+OP_FLUSHDESTROY, OP_WQNEXT, OP_WQDONE = _O["FLUSHDESTROY"], _O["WQNEXT"], _O["WQDONE"]
+OP_REQALL, OP_REQMAKE, OP_REQTEST, OP_REQCHECK = _O["REQALL"], _O["REQMAKE"], _O["REQTEST"], _O["REQCHECK"]
+OP_UPDBEGIN, OP_UPDRETURN, OP_NOTRETURN = _O["UPDBEGIN"], _O["UPDRETURN"], _O["NOTRETURN"]
+OP_ZAPBEGIN, OP_ZAPEND, OP_MARKED = _O["ZAPBEGIN"], _O["ZAPEND"], _O["MARKED"]
+
+OOPS, USE_AFTER_FREE = _P["no-oops"], _P["no-use-after-free"]
+UNDERFLOW, FROM_ZERO, OVERFLOW = _P["refcount-underflow"], _P["refcount-from-zero"], _P["refcount-overflow"]
+DOUBLE_QUEUE, LIST_INTACT, INVALID_LOADED = _P["no-double-queue"], _P["list-intact"], _P["no-invalid-root-loaded"]
+UNDER_INVALID, MONOTONE, DEAD_SEEN = _P["no-spte-under-invalid-root"], _P["invalid-monotone"], _P["no-dead-root-seen"]
+FINAL_PUT, FREED_EMPTY, ZAP_COMPLETE = _P["delist-at-final-put"], _P["freed-empty"], _P["zap-complete"]
+NOTIFIER, ONE_WINNER, WARNED, LEAK = _P["notifier-complete"], _P["one-winner"], _P["no-warn"], _P["no-leak"]
+SATURATED = 15
+DONE = -2
+"""The actor's function has ended: `_run` lets it stand at its END."""
+
+
+@kernel
+def execute_private(im, mem, at, regs):
+    """Arithmetic, branches, WARN, END."""
+    op = im[at + N_OP]
+    if op == OP_END:
+        return DONE
+    if op == OP_WARN:
+        return WARNED if mem[regs + im[at + N_A]] != 0 else im[at + N_NEXT]
+    if op < OP_MOV or op > OP_BNZ or (op > OP_GE and op < OP_BZ):
+        return im[at + N_NEXT]
+    a = mem[regs + im[at + N_A]]
+    if op == OP_BZ:
+        return im[at + N_TARGET] if a == 0 else im[at + N_NEXT]
+    if op == OP_BNZ:
+        return im[at + N_TARGET] if a != 0 else im[at + N_NEXT]
+    b = mem[regs + im[at + N_B]]
+    if (op == OP_DIV or op == OP_MOD) and b == 0:
+        return BOUND - 1
+    if (op == OP_SHL or op == OP_SHR) and (b < 0 or b > 62):
+        return BOUND - 1
+    mem[regs + im[at + N_DST]] = arithmetic(op, a, b)
+    return im[at + N_NEXT]
+
+
+@kernel
+def arithmetic(op, a, b):
+    """Return the result of a private operation on two numbers (`b` unused by MOV and NOT)."""
+    if op == OP_MOV:
+        return a
+    if op == OP_ADD:
+        return a + b
+    if op == OP_SUB:
+        return a - b
+    if op == OP_MUL:
+        return a * b
+    if op == OP_DIV:
+        return a // b
+    if op == OP_MOD:
+        return a % b
+    if op == OP_AND:
+        return a & b
+    if op == OP_OR:
+        return a | b
+    if op == OP_XOR:
+        return a ^ b
+    if op == OP_SHL:
+        return a << b
+    if op == OP_SHR:
+        return a >> b
+    return compared(op, a, b)
+
+
+@kernel
+def compared(op, a, b):
+    """Return 1 or 0 for a comparison or NOT, as a wide integer."""
+    if op == OP_NOT:
+        found = a == 0
+    elif op == OP_EQ:
+        found = a == b
+    elif op == OP_NE:
+        found = a != b
+    elif op == OP_LT:
+        found = a < b
+    elif op == OP_LE:
+        found = a <= b
+    elif op == OP_GT:
+        found = a > b
+    else:
+        found = a >= b
+    return a * 0 + (1 if found else 0)
+
+
+# === fields ===
+
+
+@kernel
+def locate(im, mem, st, at, regs):
+    """Return the field number a place means now, or the code of the property that reaching it breaks."""
+    row = im[at + N_FIELD]
+    obj = mem[regs + im[at + N_OBJ]]
+    kind = im[at + N_PAGEOBJ]
+    if kind == 1:
+        code = pointer_check(im, st, obj)
+        if code != 0:
+            return code
+        row = page_row(im, obj - 1, row)
+    elif kind == 0:
+        if obj == 0:
+            return OOPS
+    else:
+        row += obj * im[at + N_AUX]
+    if im[at + N_IDX] >= 0:
+        idx = mem[regs + im[at + N_IDX]]
+        if idx < 0 or idx >= im[codes.H_ENTRIES]:
+            return OOPS
+        row += idx
+    return row
+
+
+@kernel
+def watch_write(im, mem, st, at, regs, row, word):
+    """
+    Return 0, or the code of the property that writing the whole word `word` into field `row` breaks.
+    """
+    kind = im[im[codes.H_FIELD] + row * codes.FIELD + codes.F_KIND]
+    if kind == codes.K_ROLE:
+        page = mem[regs + im[at + N_OBJ]] - 1
+        if im[at + N_PAGEOBJ] == 1 and is_invalid(im, mem, st, page) and not (word >> im[codes.H_INVALID_SHIFT]) & 1:
+            return MONOTONE
+    elif kind == codes.K_SPT:
+        old = load(im, mem, st, row)
+        if (word >> PRESENT_BIT) & 1 and not (old >> PRESENT_BIT) & 1:
+            if is_invalid(im, mem, st, mem[regs + im[at + N_OBJ]] - 1):
+                return UNDER_INVALID
+    elif kind == codes.K_VCPU_ROOT:
+        if word > 0 and page_state(im, st, word - 1) != FREED and is_invalid(im, mem, st, word - 1):
+            return INVALID_LOADED
+    return 0
+
+
+@kernel
+def put(im, mem, st, at, regs, row, value):
+    """Watch and store `value` into field `row`; return 0 or a code."""
+    word = new_word(im, mem, st, row, value)
+    code = watch_write(im, mem, st, at, regs, row, word)
+    if code != 0:
+        return code
+    return store_word(im, mem, st, row, word)
+
+
+@kernel
+def execute_field(im, mem, st, at, regs):
+    """Loads, stores, exchanges."""
+    row = locate(im, mem, st, at, regs)
+    if row < 0:
+        return row
+    op = im[at + N_OP]
+    dst = regs + im[at + N_DST]
+    if op == OP_LOAD:
+        mem[dst] = load(im, mem, st, row)
+        return im[at + N_NEXT]
+    if op >= OP_ATOMICADD:
+        return execute_count(im, mem, st, at, regs, row)
+    old = load(im, mem, st, row)
+    value = mem[regs + im[at + N_A]]
+    if op == OP_CMPXCHG or op == OP_TRYCMPXCHG:
+        expected = regs + im[at + N_B]
+        if old != mem[expected]:
+            if op == OP_TRYCMPXCHG:
+                mem[dst] = 0
+                mem[expected] = old
+            else:
+                mem[dst] = old
+            return im[at + N_NEXT]
+    code = put(im, mem, st, at, regs, row, value)
+    if code != 0:
+        return code
+    if op == OP_XCHG or op == OP_CMPXCHG:
+        mem[dst] = old
+    elif op == OP_TRYCMPXCHG:
+        mem[dst] = 1
+    return im[at + N_NEXT]
+
+
+@kernel
+def execute_count(im, mem, st, at, regs, row):
+    """Refcounts (15 is saturated and stays so) and atomics."""
+    op = im[at + N_OP]
+    dst = regs + im[at + N_DST]
+    old = load(im, mem, st, row)
+    if op == OP_ATOMICADD:
+        value = old + mem[regs + im[at + N_A]]
+        code = store_word(im, mem, st, row, value)
+        mem[dst] = value
+        return im[at + N_NEXT] if code == 0 else code
+    if op == OP_REFINC or op == OP_REFINCNZ:
+        if old == 0:
+            if op == OP_REFINC:
+                return FROM_ZERO
+            mem[dst] = 0
+            return im[at + N_NEXT]
+        if old + 1 >= SATURATED:
+            return OVERFLOW
+        store_raw(im, st, row, old + 1)
+        if op == OP_REFINCNZ:
+            mem[dst] = 1
+        return im[at + N_NEXT]
+    if old == 0:
+        return UNDERFLOW
+    if op == OP_REFDEC and old == 1:
+        return WARNED
+    store_raw(im, st, row, old - 1)
+    if op == OP_REFDECTEST:
+        mem[dst] = old * 0 + (1 if old == 1 else 0)
+    return im[at + N_NEXT]
+
+
+# === locks ===
+
+
+@kernel
+def others_hold(im, st, actor, mask):
+    """Return 1 if an actor other than `actor` holds or awaits a lock in a mode of `mask` (bits of S_HOLD)."""
+    for other in range(im[codes.H_ACTORS]):
+        if other != actor and im[stop_record(im, st, other) + codes.S_HOLD] & mask:
+            return 1
+    return 0
+
+
+@kernel
+def execute_lock(im, mem, st, at, regs, actor):
+    """Locks: who holds what follows from where the actors stand, so taking one only asks the others."""
+    op, base = im[at + N_OP], im[at + N_AUX]
+    if mem[regs + im[at + N_OBJ]] == 0:
+        return OOPS
+    if op == OP_RLOCK:
+        return BLOCKED if others_hold(im, st, actor, (L_WAIT | L_WRITE) << base) else im[at + N_NEXT]
+    if op == OP_MLOCK:
+        return BLOCKED if others_hold(im, st, actor, L_WRITE << base) else im[at + N_NEXT]
+    if op == OP_WLOCK or op == OP_WLOCK2:
+        taken = im[at + N_FLAGS] & codes.SELF_READS or others_hold(im, st, actor, (L_READ | L_WRITE) << base)
+        if taken:
+            return im[at + N_TARGET] if op == OP_WLOCK else BLOCKED
+        if base == im[codes.H_MMU_LOCK] and dead_root_listed(im, mem, st):
+            return DEAD_SEEN
+        return im[at + N_NEXT]
+    return im[at + N_NEXT]
+
+
+@kernel
+def dead_root_listed(im, mem, st):
+    """Return 1 if a page on the list, not freed, has count 0."""
+    if page_row(im, 0, codes.P_ON) < 0 or page_row(im, 0, codes.P_COUNT) < 0:
+        return 0
+    for page in range(im[codes.H_PAGES]):
+        if load_raw(im, st, page_row(im, page, codes.P_ON)) and page_state(im, st, page) != FREED:
+            if load(im, mem, st, page_row(im, page, codes.P_COUNT)) == 0:
+                return 1
+    return 0
+
+
+# === RCU, allocation ===
+
+
+@kernel
+def grace_bits(im, st, actor):
+    """Return the pages whose grace period `actor` holds up, as bits."""
+    stop = stop_record(im, st, actor)
+    shift = im[stop + codes.S_GRACE]
+    if shift < 0:
+        return st[0] * 0
+    at = im[codes.H_ACTOR] + actor * ACTOR
+    return (st[im[at + codes.A_WORD]] >> (im[at + codes.A_SHIFT] + shift)) & ((st[0] * 0 + 1 << im[codes.H_PAGES]) - 1)
+
+
+@kernel
+def others_block(im, st, actor, page):
+    """Return 1 if another reader holds up the grace period of `page`."""
+    for other in range(im[codes.H_ACTORS]):
+        if other != actor and (grace_bits(im, st, other) >> page) & 1:
+            return 1
+    return 0
+
+
+@kernel
+def call_rcu(im, mem, st, at, actor, page, own):
+    """Hand `page` to RCU; `own` is the actor's own slot for grace bits, or -1 outside a reader. Return 0 or a code."""
+    if page_state(im, st, page) == FREEING:
+        return USE_AFTER_FREE
+    readers = 0
+    for other in range(im[codes.H_ACTORS]):
+        if other != actor and im[stop_record(im, st, other) + codes.S_RCU] > 0:
+            readers += 1
+    if own >= 0:
+        readers += 1
+    if readers == 0:
+        if has_present(im, mem, st, page):
+            return FREED_EMPTY
+        free_page(im, st, page)
+        return 0
+    store_raw(im, st, page_row(im, page, codes.P_STATE), FREEING)
+    for other in range(im[codes.H_ACTORS]):
+        if other != actor:
+            stop = stop_record(im, st, other)
+            if im[stop + codes.S_RCU] > 0:
+                a = im[codes.H_ACTOR] + other * ACTOR
+                st[im[a + codes.A_WORD]] |= (st[0] * 0 + 1) << (im[a + codes.A_SHIFT] + im[stop + codes.S_GRACE] + page)
+    if own >= 0:
+        mem[own] |= (mem[own] * 0 + 1) << page
+    return 0
+
+
+@kernel
+def leave_reader(im, mem, st, actor, own):
+    """End the actor's outermost reader: free what only it held up, let `synchronize_rcu` go on. Return 0 or a code."""
+    mine = mem[own]
+    for page in range(im[codes.H_PAGES]):
+        if (mine >> page) & 1 and not others_block(im, st, actor, page) and has_present(im, mem, st, page):
+            return FREED_EMPTY
+    for page in range(im[codes.H_PAGES]):
+        if (mine >> page) & 1 and not others_block(im, st, actor, page):
+            free_page(im, st, page)
+    mem[own] = 0
+    for other in range(im[codes.H_ACTORS]):
+        stop = stop_record(im, st, other)
+        if other != actor and im[stop + codes.S_NOTE_KIND] == codes.NOTE_SYNC:
+            a = im[codes.H_ACTOR] + other * ACTOR
+            st[im[a + codes.A_WORD]] &= ~((st[0] * 0 + 1) << (im[a + codes.A_SHIFT] + im[stop + codes.S_NOTE] + actor))
+    return 0
+
+
+@kernel
+def readers_now(im, st, actor, inside):
+    """Return who is inside a reader, as bits over actors; `inside` tells about `actor` itself."""
+    found = st[0] * 0
+    for other in range(im[codes.H_ACTORS]):
+        there = inside if other == actor else im[stop_record(im, st, other) + codes.S_RCU]
+        if there > 0:
+            found |= (st[0] * 0 + 1) << other
+    return found
+
+
+@kernel
+def execute_rcu(im, mem, st, at, regs, actor):
+    """RCU and the life of a page."""
+    op, nxt = im[at + N_OP], im[at + N_NEXT]
+    grace = regs
+    if op == OP_RCULOCK:
+        if im[at + N_FLAGS] & codes.OUTERMOST:
+            mem[grace] = 0
+        return nxt
+    if op == OP_RCUUNLOCK:
+        if im[at + N_FLAGS] & codes.OUTERMOST:
+            code = leave_reader(im, mem, st, actor, grace)
+            return nxt if code == 0 else code
+        return nxt
+    if op == OP_CALLRCU or op == OP_FREE:
+        pointer = mem[regs + (im[at + N_OBJ] if op == OP_CALLRCU else im[at + N_A])]
+        code = pointer_check(im, st, pointer)
+        if code != 0:
+            return code
+        if op == OP_FREE:
+            if has_present(im, mem, st, pointer - 1):
+                return FREED_EMPTY
+            free_page(im, st, pointer - 1)
+            return nxt
+        code = call_rcu(im, mem, st, at, actor, pointer - 1, grace if im[at + N_FLAGS] & codes.IN_RCU else -1)
+        return nxt if code == 0 else code
+    if op == OP_SYNCBEGIN:
+        mem[regs + im[at + N_DST]] = readers_now(im, st, actor, im[at + N_FLAGS] & codes.IN_RCU)
+        return nxt
+    if op == OP_SYNCWAIT:
+        return nxt if mem[regs + im[at + N_A]] == 0 else BLOCKED
+    if op == OP_RCUBARRIER:
+        for page in range(im[codes.H_PAGES]):
+            if page_state(im, st, page) == FREEING:
+                return BLOCKED
+        return nxt
+    return allocate(im, mem, st, at, regs)
+
+
+@kernel
+def allocate(im, mem, st, at, regs):
+    """Hand out the next page slot."""
+    for page in range(im[codes.H_PAGES]):
+        if page_state(im, st, page) == UNALLOCATED:
+            store_raw(im, st, page_row(im, page, codes.P_STATE), ALLOCATED)
+            first, count = page_row(im, page, codes.P_SETS), page_row(im, page, codes.P_SETS_N)
+            for k in range(count):
+                store_raw(im, st, im[first + 2 * k], im[first + 2 * k + 1])
+            mem[regs + im[at + N_DST]] = page + 1
+            return im[at + N_NEXT]
+    return BOUND
+
+
+# === the list ===
+
+
+@kernel
+def execute_list(im, mem, st, at, regs):
+    """The list of roots: a head and one next pointer a page; a page taken off keeps its next pointer, as RCU walkers need."""
+    op, head = im[at + N_OP], im[codes.H_HEAD]
+    dst = regs + im[at + N_DST]
+    if op == OP_LISTFIRST:
+        mem[dst] = load_raw(im, st, head)
+        return im[at + N_NEXT]
+    if op == OP_LISTEMPTY:
+        mem[dst] = load_raw(im, st, head) * 0 + (1 if load_raw(im, st, head) == 0 else 0)
+        return im[at + N_NEXT]
+    pointer = mem[regs + (im[at + N_A] if op == OP_LISTNEXT else im[at + N_OBJ])]
+    code = pointer_check(im, st, pointer)
+    if code != 0:
+        return code
+    page = pointer - 1
+    if op == OP_LISTNEXT:
+        mem[dst] = load_raw(im, st, page_row(im, page, codes.P_NEXT))
+        return im[at + N_NEXT]
+    on = load_raw(im, st, page_row(im, page, codes.P_ON))
+    if op == OP_LISTDEL:
+        if not on:
+            return LIST_INTACT
+        row = page_row(im, page, codes.P_COUNT)
+        if row >= 0 and load(im, mem, st, row) != 0:
+            return FINAL_PUT
+        unlink(im, st, page)
+        return im[at + N_NEXT]
+    if on:
+        return LIST_INTACT
+    link(im, st, page, op == OP_LISTADDTAIL)
+    return im[at + N_NEXT]
+
+
+@kernel
+def link(im, st, page, tail):
+    """Put `page` on the list, at the head or the tail."""
+    head = im[codes.H_HEAD]
+    at = head
+    if tail:
+        while load_raw(im, st, at) != 0:
+            at = page_row(im, load_raw(im, st, at) - 1, codes.P_NEXT)
+        store_raw(im, st, page_row(im, page, codes.P_NEXT), 0)
+    else:
+        store_raw(im, st, page_row(im, page, codes.P_NEXT), load_raw(im, st, head))
+    store_raw(im, st, at, page + 1)
+    store_raw(im, st, page_row(im, page, codes.P_ON), 1)
+
+
+@kernel
+def unlink(im, st, page):
+    """Take `page` off the list; it keeps its own next pointer."""
+    at = im[codes.H_HEAD]
+    for _ in range(im[codes.H_PAGES] + 1):
+        here = load_raw(im, st, at)
+        if here == page + 1:
+            store_raw(im, st, at, load_raw(im, st, page_row(im, page, codes.P_NEXT)))
+            break
+        if here == 0:
+            break
+        at = page_row(im, here - 1, codes.P_NEXT)
+    store_raw(im, st, page_row(im, page, codes.P_ON), 0)
+
+
+# === the workqueue ===
+
+
+@kernel
+def queue_length(im, st):
+    """Return how many items are queued. The queue is one field per page slot, oldest first, page + 1 or 0."""
+    for k in range(im[codes.H_PAGES]):
+        if load_raw(im, st, im[codes.H_QUEUE] + k) == 0:
+            return k
+    return im[codes.H_PAGES]
+
+
+@kernel
+def is_queued(im, st, page):
+    """Return 1 if the page's work item is queued."""
+    for k in range(im[codes.H_PAGES]):
+        if load_raw(im, st, im[codes.H_QUEUE] + k) == page + 1:
+            return 1
+    return 0
+
+
+@kernel
+def outstanding(im, st):
+    """Return what is queued and running: two bits a page."""
+    found = st[0] * 0
+    for page in range(im[codes.H_PAGES]):
+        count = st[0] * 0 + is_queued(im, st, page)
+        for other in range(im[codes.H_ACTORS]):
+            if running_item(im, st, other) == page + 1:
+                count += 1
+        found |= min(count, 3) << (2 * page)
+    return found
+
+
+@kernel
+def running_item(im, st, actor):
+    """Return the item (page + 1) that the worker `actor` runs, or 0."""
+    stop = stop_record(im, st, actor)
+    shift = im[stop + codes.S_RUNNING]
+    if shift < 0:
+        return st[0] * 0
+    at = im[codes.H_ACTOR] + actor * ACTOR
+    return (st[im[at + codes.A_WORD]] >> (im[at + codes.A_SHIFT] + shift)) & 15
+
+
+@kernel
+def item_finished(im, st, actor, page):
+    """Tell every flush that waits for `page`'s item that one run of it has finished."""
+    for other in range(im[codes.H_ACTORS]):
+        stop = stop_record(im, st, other)
+        if other != actor and im[stop + codes.S_NOTE_KIND] == codes.NOTE_FLUSH:
+            a = im[codes.H_ACTOR] + other * ACTOR
+            shift = im[a + codes.A_SHIFT] + im[stop + codes.S_NOTE] + 2 * page
+            if (st[im[a + codes.A_WORD]] >> shift) & 3:
+                st[im[a + codes.A_WORD]] -= (st[0] * 0 + 1) << shift
+
+
+@kernel
+def execute_queue(im, mem, st, at, regs, actor):
+    """INIT_WORK, queue_work, flush, the worker's two ends."""
+    op, nxt = im[at + N_OP], im[at + N_NEXT]
+    if op == OP_FLUSHBEGIN:
+        mem[regs + im[at + N_DST]] = outstanding(im, st)
+        return nxt
+    if op == OP_FLUSHWAIT or op == OP_FLUSHDESTROY:
+        if mem[regs + im[at + N_A]] != 0:
+            return BLOCKED
+        if op == OP_FLUSHDESTROY:
+            store_raw(im, st, im[codes.H_DESTROYED], 1)
+        return nxt
+    if op == OP_WQNEXT:
+        item = load_raw(im, st, im[codes.H_QUEUE])
+        if item == 0:
+            return BLOCKED
+        for k in range(im[codes.H_PAGES] - 1):
+            store_raw(im, st, im[codes.H_QUEUE] + k, load_raw(im, st, im[codes.H_QUEUE] + k + 1))
+        store_raw(im, st, im[codes.H_QUEUE] + im[codes.H_PAGES] - 1, 0)
+        mem[regs + im[at + N_DST]] = item
+        return nxt
+    if op == OP_WQDONE:
+        item_finished(im, st, actor, mem[regs + im[at + N_A]] - 1)
+        return nxt
+    return queue_item(im, mem, st, at, regs)
+
+
+@kernel
+def queue_item(im, mem, st, at, regs):
+    """INIT_WORK and queue_work on a page's item."""
+    pointer = mem[regs + im[at + N_OBJ]]
+    code = pointer_check(im, st, pointer)
+    if code != 0:
+        return code
+    page = pointer - 1
+    if is_queued(im, st, page):
+        return DOUBLE_QUEUE
+    inited = page_row(im, page, codes.P_INITED)
+    if im[at + N_OP] == OP_INITWORK:
+        store_raw(im, st, inited, 1)
+        return im[at + N_NEXT]
+    if not load_raw(im, st, inited) or (im[codes.H_DESTROYED] >= 0 and load_raw(im, st, im[codes.H_DESTROYED])):
+        return WARNED
+    store_raw(im, st, im[codes.H_QUEUE] + queue_length(im, st), pointer)
+    mem[regs + im[at + N_DST]] = 1
+    return im[at + N_NEXT]
+
+
+# === requests, and what only the checker watches ===
+
+
+@kernel
+def left_on_invalid_root(im, mem, st, actor, vcpu):
+    """Return 1 if the vCPU's root is set, not freed and invalid while nobody holds mmu_lock for write."""
+    if im[codes.H_VROOT] < 0:
+        return 0
+    root = load(im, mem, st, im[codes.H_VROOT] + vcpu)
+    if root == 0 or page_state(im, st, root - 1) == FREED or not is_invalid(im, mem, st, root - 1):
+        return 0
+    return 0 if others_hold(im, st, actor, L_WRITE << im[codes.H_MMU_LOCK]) else 1
+
+
+@kernel
+def execute_model(im, mem, st, at, regs, actor):
+    """Requests, and the watchers of the harness."""
+    op, nxt = im[at + N_OP], im[at + N_NEXT]
+    request = im[codes.H_REQUEST]
+    if op == OP_REQALL:
+        for vcpu in range(im[codes.H_VCPUS]):
+            store_raw(im, st, request + vcpu, 1)
+        return nxt
+    if op == OP_REQMAKE:
+        store_raw(im, st, request + mem[regs + im[at + N_A]], 1)
+        return nxt
+    if op == OP_REQTEST:
+        mem[regs + im[at + N_DST]] = load_raw(im, st, request + mem[regs + im[at + N_A]])
+        return nxt
+    if op == OP_REQCHECK:
+        vcpu = mem[regs + im[at + N_A]]
+        pending = load_raw(im, st, request + vcpu)
+        if not pending and im[at + N_AUX] == 0 and left_on_invalid_root(im, mem, st, actor, vcpu):
+            return INVALID_LOADED
+        store_raw(im, st, request + vcpu, 0)
+        mem[regs + im[at + N_DST]] = pending
+        return nxt
+    return watch(im, mem, st, at, regs)
+
+
+@kernel
+def watch(im, mem, st, at, regs):
+    """The model_* primitives."""
+    op, nxt = im[at + N_OP], im[at + N_NEXT]
+    if op == OP_UPDBEGIN:
+        found = st[0] * 0
+        for page in range(im[codes.H_PAGES]):
+            if page_state(im, st, page) == ALLOCATED or page_state(im, st, page) == FREEING:
+                found |= (st[0] * 0 + 1) << page
+        mem[regs + im[at + N_DST]] = found
+        return nxt
+    if op == OP_UPDRETURN:
+        noted = mem[regs + im[at + N_A]]
+        for page in range(im[codes.H_PAGES]):
+            if (noted >> page) & 1 and page_state(im, st, page) != FREED and has_present(im, mem, st, page):
+                return ZAP_COMPLETE
+        return nxt
+    if op == OP_NOTRETURN:
+        idx = mem[regs + im[at + N_A]]
+        if idx < 0 or idx >= im[codes.H_ENTRIES]:
+            return OOPS
+        for page in range(im[codes.H_PAGES]):
+            row = page_row(im, page, codes.P_SPT)
+            if row >= 0 and page_state(im, st, page) != FREED and (load(im, mem, st, row + idx) >> PRESENT_BIT) & 1:
+                return NOTIFIER
+        return nxt
+    pointer = mem[regs + im[at + N_A]]
+    code = pointer_check(im, st, pointer)
+    if code != 0:
+        return code
+    return watch_page(im, mem, st, op, nxt, pointer - 1)
+
+
+@kernel
+def watch_page(im, mem, st, op, nxt, page):
+    """Zap begin and end, and who marked the page invalid."""
+    if op == OP_MARKED:
+        row = page_row(im, page, codes.P_MARKED)
+        if load_raw(im, st, row):
+            return ONE_WINNER
+        store_raw(im, st, row, 1)
+        return nxt
+    row = page_row(im, page, codes.P_ZAPPED)
+    if op == OP_ZAPEND:
+        store_raw(im, st, row, 1)
+    elif load_raw(im, st, row):
+        mem[codes.M_ADVICE] |= 1
+    return nxt

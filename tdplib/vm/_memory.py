@@ -1,0 +1,162 @@
+"""
+Kernels on packed memory: fields, the table of words, pages.
+
+A wide value (a role word, an SPTE) is held in a state as its number in the table of words, which only grows during a search; so equal states
+stay equal whatever order values were met in.
+"""
+
+from .._jit import kernel
+from .codes import (
+    ACTOR, A_SHIFT, A_STOPS, A_STOP_MASK, A_WORD, BOUND, BROKEN, F_BITS, F_BMASK, F_BOOL, F_BSHIFT, F_CONST, F_FLAGS, F_INTERNED, F_LIMIT,
+    F_MASK, F_SHIFT, F_WORD, FIELD, FREED, H_ACTOR, H_ENTRIES, H_FIELD, H_INVALID_SHIFT, H_PAGE, H_STOP, M_CAPACITY, M_COUNT, M_WORDS, P_CLEAR,
+    P_CLEARS, P_ROLE, P_SPT, P_STATE, PAGE, PRESENT_BIT, STOP,
+)  # fmt: skip
+
+
+@kernel
+def intern_word(mem, value):
+    """
+    Return the number of `value` in the table of words, adding it if new, or `BOUND - 2` if the table is full.
+
+    mem : int64[::1], modified in place
+    """
+    count = mem[M_COUNT]
+    for k in range(count):
+        if mem[M_WORDS + k] == value:
+            return k
+    if count >= mem[M_CAPACITY]:
+        return BOUND - 2
+    mem[M_WORDS + count] = value
+    mem[M_COUNT] = count + 1
+    return count
+
+
+@kernel
+def load_raw(im, st, row):
+    """
+    Return the bits of field `row` as they are packed.
+
+    im : int32[::1]; st : int64[::1], the state; row : a field number
+    """
+    at = im[H_FIELD] + row * FIELD
+    return (st[im[at + F_WORD]] >> im[at + F_SHIFT]) & im[at + F_MASK]
+
+
+@kernel
+def store_raw(im, st, row, value):
+    """Put `value` (fitting) into the packed bits of field `row`; st is modified in place."""
+    at = im[H_FIELD] + row * FIELD
+    word, shift, mask = im[at + F_WORD], im[at + F_SHIFT], st[0] * 0 + im[at + F_MASK]
+    st[word] = (st[word] & ~(mask << shift)) | (value << shift)
+
+
+@kernel
+def load(im, mem, st, row):
+    """Return the value of field `row`, decoded."""
+    at = im[H_FIELD] + row * FIELD
+    flags = im[at + F_FLAGS]
+    if flags & F_CONST:
+        value = mem[im[at + F_WORD]]
+    else:
+        value = (st[im[at + F_WORD]] >> im[at + F_SHIFT]) & im[at + F_MASK]
+        if flags & F_INTERNED:
+            value = mem[M_WORDS + value]
+    if flags & F_BITS:
+        value = (value >> im[at + F_BSHIFT]) & im[at + F_BMASK]
+    return value
+
+
+@kernel
+def new_word(im, mem, st, row, value):
+    """Return what the whole word of field `row` becomes when `value` is stored there: the value itself, or the word with these bits changed."""
+    at = im[H_FIELD] + row * FIELD
+    flags = im[at + F_FLAGS]
+    if flags & F_BOOL:
+        value = value * 0 + (value != 0)
+    if flags & F_BITS:
+        old = mem[M_WORDS + ((st[im[at + F_WORD]] >> im[at + F_SHIFT]) & im[at + F_MASK])]
+        mask = value * 0 + im[at + F_BMASK]
+        shift = im[at + F_BSHIFT]
+        value = (old & ~(mask << shift)) | ((value & mask) << shift)
+    return value
+
+
+@kernel
+def store_word(im, mem, st, row, value):
+    """
+    Store a whole word (see `new_word`) into field `row`. Return 0, or a `BOUND` code if it does not fit and nothing was stored.
+
+    mem, st : modified in place
+    """
+    at = im[H_FIELD] + row * FIELD
+    flags = im[at + F_FLAGS]
+    if flags & F_INTERNED:
+        if value < 0:
+            return BOUND - 1
+        value = intern_word(mem, value)
+        if value < 0:
+            return value
+    elif value < 0 or value > im[at + F_LIMIT]:
+        return BOUND - 1
+    store_raw(im, st, row, value)
+    return 0
+
+
+@kernel
+def page_row(im, page, column):
+    """Return the field number in `column` of page `page`, or -1."""
+    return im[im[H_PAGE] + page * PAGE + column]
+
+
+@kernel
+def page_state(im, st, page):
+    """Return UNALLOCATED, ALLOCATED, FREEING or FREED."""
+    return load_raw(im, st, page_row(im, page, P_STATE))
+
+
+@kernel
+def is_invalid(im, mem, st, page):
+    """Return the `invalid` bit of the page's role, 0 if the program knows no roles."""
+    row = page_row(im, page, P_ROLE)
+    if row < 0:
+        return 0
+    return (load(im, mem, st, row) >> im[H_INVALID_SHIFT]) & 1
+
+
+@kernel
+def has_present(im, mem, st, page):
+    """Return 1 if the page has a present SPTE."""
+    row = page_row(im, page, P_SPT)
+    if row < 0:
+        return 0
+    for k in range(im[H_ENTRIES]):
+        if (load(im, mem, st, row + k) >> PRESENT_BIT) & 1:
+            return 1
+    return 0
+
+
+@kernel
+def free_page(im, st, page):
+    """Clear every field of the page and mark it freed; st is modified in place."""
+    first, count = page_row(im, page, P_CLEAR), page_row(im, page, P_CLEARS)
+    for k in range(count):
+        store_raw(im, st, first + k, 0)
+    store_raw(im, st, page_row(im, page, P_STATE), FREED)
+
+
+@kernel
+def stop_record(im, st, actor):
+    """Return the offset of the stop record where `actor` stands."""
+    at = im[H_ACTOR] + actor * ACTOR
+    stop = (st[im[at + A_WORD]] >> im[at + A_SHIFT]) & im[at + A_STOP_MASK]
+    return im[H_STOP] + (im[at + A_STOPS] + stop) * STOP
+
+
+@kernel
+def pointer_check(im, st, pointer):
+    """Return 0, or the code of the property that dereferencing this page pointer (page + 1, 0 for None) breaks."""
+    if pointer == 0:
+        return BROKEN
+    if page_state(im, st, pointer - 1) == FREED:
+        return BROKEN - 1
+    return 0

@@ -1,0 +1,160 @@
+"""
+Kernels that run an actor: unpack its live registers, execute, stop where an action ends, pack again.
+"""
+
+from .._jit import kernel
+from . import codes
+from ._execute import (
+    DONE, LEAK, OP_ALLOC, OP_END, OP_FLUSHWAIT, OP_LISTEMPTY, OP_LISTFIRST, OP_LOAD, OP_MUNLOCK, OP_RCULOCK, OP_REFDECTEST, OP_RLOCK, OP_WQDONE,
+    execute_field, execute_list, execute_lock, execute_model, execute_private, execute_queue, execute_rcu,
+)  # fmt: skip
+from ._memory import intern_word, is_invalid, load, load_raw, page_row, page_state, stop_record
+from .codes import ACTOR, BLOCKED, BOUND, BROKEN, M_WORDS, N_AUX, N_FLAGS, N_OP, N_STOP, NODE, REG, STOP
+
+MERGE, LOCKSET = 1, 2
+LONG_RUN = 4000
+"""Operations after which a reduced action ends at the next statement, so that an endless private loop is a cycle of states, not a hang."""
+
+
+@kernel
+def execute(im, mem, st, at, regs, actor):
+    """Execute the operation of the node at offset `at`; return the next node, BLOCKED, DONE, or a BROKEN or BOUND code."""
+    if im[at + N_FLAGS] & codes.BREAKS:
+        return BROKEN - im[at + N_AUX]
+    op = im[at + N_OP]
+    if op <= OP_END:
+        return execute_private(im, mem, at, regs)
+    if op <= OP_REFDECTEST:
+        return execute_field(im, mem, st, at, regs)
+    if op <= OP_MUNLOCK:
+        return execute_lock(im, mem, st, at, regs, actor)
+    if op <= OP_ALLOC:
+        return execute_rcu(im, mem, st, at, regs, actor)
+    if op <= OP_LISTEMPTY:
+        return execute_list(im, mem, st, at, regs)
+    if op <= OP_WQDONE:
+        return execute_queue(im, mem, st, at, regs, actor)
+    return execute_model(im, mem, st, at, regs, actor)
+
+
+@kernel
+def unpack(im, mem, st, actor):
+    """Load the live registers of `actor` from the state into mem; return the node where it stands."""
+    a = im[codes.H_ACTOR] + actor * ACTOR
+    stop = stop_record(im, st, actor)
+    word, base, regs = im[a + codes.A_WORD], im[a + codes.A_SHIFT], im[a + codes.A_REGS]
+    at = im[codes.H_REG] + im[stop + codes.S_REGS] * REG
+    for k in range(im[stop + codes.S_COUNT]):
+        r = at + k * REG
+        value = (st[word + im[r + codes.R_WORD]] >> (base + im[r + codes.R_SHIFT])) & im[r + codes.R_MASK]
+        if im[r + codes.R_INTERNED]:
+            value = mem[M_WORDS + value]
+        mem[regs + im[r + codes.R_SLOT]] = value + im[r + codes.R_BIAS]
+    return im[stop + codes.S_NODE]
+
+
+@kernel
+def pack(im, mem, st, actor, node):
+    """
+    Let `actor` stand at `node` (a stop): write its place and live registers into its block of the state. Return 0, or a BOUND code.
+    """
+    a = im[codes.H_ACTOR] + actor * ACTOR
+    word, base, regs = im[a + codes.A_WORD], im[a + codes.A_SHIFT], im[a + codes.A_REGS]
+    number = im[im[codes.H_NODE] + node * NODE + N_STOP]
+    stop = im[codes.H_STOP] + (im[a + codes.A_STOPS] + number) * STOP
+    for k in range(im[a + codes.A_WORDS]):
+        st[word + k] &= mem[im[a + codes.A_ENTRY] + k]
+    st[word] |= (st[0] * 0 + number) << base
+    at = im[codes.H_REG] + im[stop + codes.S_REGS] * REG
+    for k in range(im[stop + codes.S_COUNT]):
+        r = at + k * REG
+        value = mem[regs + im[r + codes.R_SLOT]] - im[r + codes.R_BIAS]
+        if im[r + codes.R_INTERNED]:
+            value = intern_word(mem, value)
+            if value < 0:
+                return value
+        elif value < 0 or value > im[r + codes.R_MASK]:
+            return BOUND - 1
+        st[word + im[r + codes.R_WORD]] |= value << (base + im[r + codes.R_SHIFT])
+    return 0
+
+
+@kernel
+def run(im, mem, st, actor, mode, log):
+    """
+    Take one action of `actor`. Return 0 and the state after it in `st`, or BLOCKED, BROKEN - k, BOUND - k with `st` spoilt.
+
+    mode : MERGE | LOCKSET bits; log : int64[::1], empty or [count, node, node, ...] to be filled with the nodes executed
+    """
+    node = unpack(im, mem, st, actor)
+    regs = im[im[codes.H_ACTOR] + actor * ACTOR + codes.A_REGS]
+    nodes = im[codes.H_NODE]
+    seen, seen_here, passed, count = False, False, False, 0
+    while True:
+        at = nodes + node * NODE
+        flags = im[at + N_FLAGS]
+        op = im[at + N_OP]
+        if count > 0 and (flags & codes.STARTS or (flags & codes.VISIBLE and seen_here)):
+            if mode == 0 or (count > LONG_RUN and flags & codes.STARTS):
+                return pack(im, mem, st, actor, node)
+            passed, seen_here = True, False
+        if flags & codes.VISIBLE:
+            free = mode & LOCKSET and (flags & codes.OWNED or op == OP_FLUSHWAIT and mem[regs + im[at + codes.N_A]] == 0)
+            if passed and seen and not free:
+                return pack(im, mem, st, actor, node)
+            seen = seen or not free
+            seen_here = True
+        after = execute(im, mem, st, at, regs, actor)
+        if after < 0:
+            if after == DONE:
+                return pack(im, mem, st, actor, node)
+            if passed:
+                return pack(im, mem, st, actor, node)
+            return after
+        if log.size > 0 and log[0] < log.size - 1:
+            log[0] += 1
+            log[log[0]] = node
+        node = after
+        count += 1
+
+
+@kernel
+def is_done(im, st, actor):
+    """Return 1 if `actor` has ended, or is a worker that waits while nothing is queued."""
+    stop = stop_record(im, st, actor)
+    if im[stop + codes.S_END]:
+        return 1
+    return 1 if im[stop + codes.S_IDLE] and load_raw(im, st, im[codes.H_QUEUE]) == 0 else 0
+
+
+@kernel
+def final_code(im, mem, st):
+    """Return what a state without any step means: 0 (everybody is done, nothing leaked) or a BROKEN code."""
+    for actor in range(im[codes.H_ACTORS]):
+        if not is_done(im, st, actor):
+            return BROKEN - DEADLOCK
+    if im[codes.H_QUEUE] >= 0 and load_raw(im, st, im[codes.H_QUEUE]) != 0:
+        return LEAK
+    if page_row(im, 0, codes.P_COUNT) < 0:
+        return 0
+    for page in range(im[codes.H_PAGES]):
+        if page_state(im, st, page) == codes.ALLOCATED and leaked(im, mem, st, page):
+            return LEAK
+    return 0
+
+
+DEADLOCK = codes.PROPERTY["no-deadlock"]
+
+
+@kernel
+def leaked(im, mem, st, page):
+    """Return 1 if the page's count is not what its users account for, or it has no user."""
+    users = 0
+    if im[codes.H_VROOT] >= 0:
+        for vcpu in range(im[codes.H_VCPUS]):
+            if load(im, mem, st, im[codes.H_VROOT] + vcpu) == page + 1:
+                users += 1
+    if not is_invalid(im, mem, st, page):
+        users += im[codes.H_OWNS_ROOT]
+    count = load(im, mem, st, page_row(im, page, codes.P_COUNT))
+    return 1 if users == 0 or count != users else 0
