@@ -36,12 +36,21 @@ def snapshot(board: Mapping[str, Any], earlier: Mapping[str, Any] | None, ahead:
     """
     now = copy.deepcopy({key: value for key, value in board.items() if key != "sources"})
     now["ahead"] = copy.deepcopy(ahead) if board["step"] < board["steps"] else None
+    now["changed"] = list(dict.fromkeys(_worth_marking(now, earlier)))
     now["was"] = dict(_old_values(now, earlier)) if earlier else {}
     now["changes"] = list(dict.fromkeys(_phrases(now))) if earlier else []
     for root in now["roots"]:
         old = at_path(earlier, f"roots.{root['index']}.role.word") if earlier else None
         root["role"]["fields"] = role_fields(root["role"]["word"], old)
     return now
+
+
+def _worth_marking(now: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> Iterator[str]:
+    """Give the changed paths; of a root that is new only its state, not each of its fields."""
+    for path in now.get("changed", ()):
+        at = ".".join(path.split(".")[:2])
+        new = path.startswith("roots.") and at_path(earlier, at) is None
+        yield f"{at}.state" if new else path
 
 
 def role_fields(word: int, old: int | None = None) -> list[dict]:
@@ -77,7 +86,7 @@ def _phrases(now: Mapping[str, Any]) -> Iterator[str]:
         if head == "roots":
             yield from _root_phrase(now, f"roots.{rest[0]}", rest[1:])
         elif head == "locks":
-            yield _lock_phrase(now, rest[0])
+            yield from _lock_phrase(now, *rest)
         elif head == "requests":
             pending = at_path(now, f"requests.{rest[0]}.pending")
             yield f"requests of {rest[0]}: {', '.join(pending or ()) or 'none'}"
@@ -112,15 +121,18 @@ def _root_phrase(now: Mapping[str, Any], at: str, rest: list[str]) -> Iterator[s
         yield f"{root['name']} {rest[-1]} {_value(at_path(now, path))}{_was(now, path)}"
 
 
-def _lock_phrase(now: Mapping[str, Any], name: str) -> str:
+def _lock_phrase(now: Mapping[str, Any], name: str, part: str = "") -> Iterator[str]:
     lock = at_path(now, f"locks.{name}") or {}
-    held = "free"
-    if lock.get("writer"):
-        held = f"held{' for write' if lock['kind'] == 'rwlock' else ''} by {lock['writer']}"
+    if part == "waiting":  # that others now wait follows from who holds it; not worth a word
+        mover = now["actors"][now["timeline"][now["step"] - 1]["actor"]]["name"]
+        if mover in lock.get("waiting", ()):
+            yield f"{mover} waits for {name}"
+    elif lock.get("writer"):
+        yield f"{name} held{' for write' if lock['kind'] == 'rwlock' else ''} by {lock['writer']}"
     elif lock.get("readers"):
-        held = f"held for read by {', '.join(lock['readers'])}"
-    waiting = f", waiting: {', '.join(lock['waiting'])}" if lock.get("waiting") else ""
-    return f"{name} {held}{waiting}"
+        yield f"{name} held for read by {', '.join(lock['readers'])}"
+    else:
+        yield f"{name} free"
 
 
 def _was(now: Mapping[str, Any], path: str, say: Callable[[Any], str] = str) -> str:

@@ -36,6 +36,10 @@ def step_button(page, name):
     return lane(page, name).locator("button").first
 
 
+def root_row(page, index):
+    return page.get_by_role("table", name="Roots").get_by_role("row").nth(index + 1)
+
+
 def stands_at(page, step, steps):
     expect(page.locator(".tdp-count")).to_have_text(f"step {step} of {steps}")
 
@@ -49,10 +53,10 @@ def test_a_click_takes_a_step_and_the_page_shows_what_it_did(host):
     stands_at(page, 1, 1)
     status = page.get_by_role("status").first
     expect(status).to_contain_text("vCPU 0 takes mmu_lock for write in kvm_mmu_load, line 14.")
-    row = page.get_by_role("row", name=re.compile("mmu_lock"))
+    row = page.locator(".tdp-row", has_text=re.compile("^mmu_lock"))
     expect(row).to_contain_text("write: vCPU 0 (changed)")
     step_button(page, "vCPU 0").click()
-    expect(lane(page, "root 0")).to_contain_text("allocated")
+    expect(root_row(page, 0)).to_contain_text(re.compile("^root 0.*allocated"))
     expect(lane(page, "vCPU 0").locator("[aria-current]")).to_contain_text("root.role =")
     assert page.problems == []
 
@@ -61,10 +65,9 @@ def test_the_changed_bit_of_the_role_word_is_marked_and_no_other(host):
     page = host.open(widget(REQUEUE, 15))
     register = page.get_by_role("group", name=re.compile("role word of root 0"))
     expect(register.locator(".tdp-changed")).to_have_count(1)
-    expect(register.locator(".tdp-changed")).to_contain_text("invalid 1, bit 11 (changed)")
-    expect(lane(page, "root 0").locator(".tdp-role")).to_contain_text(
-        "was 0x784, now 0xf84 (changed)"
-    )
+    expect(register.locator(".tdp-changed")).to_contain_text("invalid 1 (changed)")
+    expect(root_row(page, 0)).to_contain_text("was 0x784, now  0xf84 (changed)")
+    expect(root_row(page, 0)).to_contain_text("bit 11: invalid")
 
 
 def test_a_blocked_actor_has_a_disabled_button_with_the_reason_and_a_click_says_it(host):
@@ -107,7 +110,7 @@ def test_back_forward_jump_and_a_branch_from_the_past(host):
     expect(page.locator(".tdp-tick.tdp-later")).to_have_count(2)
     step_button(page, "update 1").click()
     stands_at(page, 3, 3)
-    expect(page.locator(".tdp-code").first).to_have_text("p21:aad")
+    expect(page.locator(".tdp-schedule code").first).to_have_text("p21:aad")
     page.get_by_role("button", name="Go back to the branch left behind").click()
     stands_at(page, 2, 4)
     page.get_by_role("button", name="To the end").click()
@@ -290,6 +293,35 @@ def test_a_board_that_has_not_come_yet_is_no_error(host):
     assert page.problems == []
 
 
+def test_the_plain_functions_of_the_module(host):
+    """What they do at their edges; the rest is seen in the page."""
+    page = host.open(widget())
+    page.evaluate("import('/widget.js').then((module) => { window.m = module; })")
+    page.wait_for_function("window.m")
+    assert page.evaluate("m.tokens('if x.notes:  # not this')") == [
+        ["kw", "if"], ["", " x.notes:  "], ["note", "# not this"],
+    ]  # fmt: skip
+    doc = [
+        "def f():",
+        '    """One',
+        "    two.",
+        '    """',
+        "    x = 1",
+        '    """Whole."""',
+        "    y",
+    ]
+    assert page.evaluate("(lines) => m.docstringLines(lines)", doc) == [
+        False, True, True, True, False, True, False,
+    ]  # fmt: skip
+    assert page.evaluate("m.isChanged({changed: ['list']}, 'lis')") is False
+    assert page.evaluate("m.isChanged({changed: ['rcu.pending.0']}, 'rcu.pending')") is True
+    key = "([key, more]) => m.keyMeaning({key, ...more}, hosts[0].state.board)"
+    assert page.evaluate(key, ["e", {}]) == {"do": "step", "actor": 4}
+    assert page.evaluate(key, ["E", {"shiftKey": True}]) == {"do": "run", "actor": 4}
+    for nothing in (["f", {}], ["0", {}], ["6", {}], ["Enter", {}], ["a", {"metaKey": True}]):
+        assert page.evaluate(key, nothing) is None
+
+
 # -- two of them, and after them
 
 
@@ -350,8 +382,12 @@ def test_what_a_screen_reader_finds(host):
         "- 'button \"vCPU 1 cannot move: mmu_lock is held for write by vCPU 0\" [disabled]'",
         "- 'button \"zap worker cannot move: idle: nothing is queued\" [disabled]'",
         '- group "Source of kvm_mmu_load, at line 20"',
-        '- group "Shared state":',
-        "- 'row \"mmu_lock (rwlock) write: vCPU 0 (changed)",
+        '- table "Roots":',
+        '- columnheader "refcount"',
+        '- row "root 0 not allocated":',
+        '- group "Locks, lists, requests":',
+        "- term: mmu_lock (rwlock)",
+        '- definition: "write: vCPU 0 (changed)',
         "- status:",
     ):
         assert line in heard, f"{line} not in\n{heard}"
@@ -427,7 +463,7 @@ def test_every_text_has_the_contrast_of_wcag_aa(host, scheme, body):
 def test_nothing_is_cut_off_or_scrolls_sideways_when_it_is_narrow(host, width, zoom):
     page = host.open(widget(REQUEUE), width=width, device_scale_factor=zoom)
     wide = """() => [document.documentElement,
-        ...document.querySelectorAll(".tdp-il, .tdp-lane, .tdp-card, .tdp-source")]
+        ...document.querySelectorAll(".tdp-il, .tdp-lane, .tdp-roots, .tdp-shared, .tdp-source")]
       .filter((n) => n.scrollWidth > n.clientWidth + 1).map((n) => n.className)"""
     assert page.evaluate(wide) == []
 
