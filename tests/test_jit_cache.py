@@ -30,12 +30,22 @@ CALLER = """
 """
 CALLEE = """
     from tdplib._jit import kernel
-    from .constants import FACTOR
+    from . import constants
+
+    FACTOR = constants.FACTOR
 
     @kernel
     def step(i):
         '''One term.'''
         return i * FACTOR
+"""
+OTHER = """
+    import tdplib._jit
+
+    @tdplib._jit.kernel
+    def other(i):
+        '''Has nothing to do with the rest.'''
+        return i
 """
 RUN = """
     from mini.caller import total
@@ -53,7 +63,9 @@ def mini(tmp_path):
         "__init__": "",
         "caller": CALLER,
         "callee": CALLEE,
-        "constants": "FACTOR = 1\n",
+        "constants": "import mini.base as base\nFACTOR = base.FACTOR\n",
+        "base": "FACTOR = 1\n",
+        "other": OTHER,
         "unrelated": "",
     }.items():
         (package / f"{name}.py").write_text(textwrap.dedent(text))
@@ -95,14 +107,14 @@ def test_an_edited_callee_in_another_file_changes_the_answer(mini):
     assert mini() == "6 1"  # the first folder is still there
 
 
-def test_an_edited_constant_two_imports_away_changes_the_answer(mini):
+def test_an_edited_constant_three_imports_away_changes_the_answer(mini):
     assert mini() == "6 0"
-    edit(mini.package / "constants.py", "FACTOR = 1", "FACTOR = 2")
+    edit(mini.package / "base.py", "FACTOR = 1", "FACTOR = 2")
     assert mini() == "12 0"
 
 
 def test_an_edit_that_keeps_size_and_time_changes_the_answer(mini):
-    path = mini.package / "constants.py"
+    path = mini.package / "base.py"
     before = path.stat()
     assert mini() == "6 0"
     edit(path, "1", "3")
@@ -118,16 +130,17 @@ def test_a_file_no_kernel_can_reach_keeps_the_cache(mini):
 
 def test_an_edit_while_the_process_runs_is_not_stored(mini):
     running = """
-        import pathlib, sys
-        from mini import callee                      # loaded, then edited on disk
-        path = pathlib.Path(callee.__file__)
+        import pathlib
+        import mini.other                            # the folder's name is settled
+        path = pathlib.Path(mini.other.__file__).with_name("callee.py")
         old = path.read_text()
         path.write_text(old.replace("i * FACTOR", "i * FACTOR + 1"))
-        from mini.caller import total
+        from mini.caller import total                # compiled with the edited callee
         print(total(4))
+        path.write_text(old)
     """
-    assert mini(running) == "6"
-    assert mini() == "10 0"
+    assert mini(running) == "10"
+    assert mini() == "6 0"
 
 
 # --- where it lies ------------------------------------------------------------------------------
@@ -148,8 +161,10 @@ def test_is_warm_knows_without_numba(mini):
         from tdplib import _jit
         print(_jit.is_warm("mini"), _jit.cold_kernels("mini"), "numba" in sys.modules)
     """
-    assert mini(ask) == "False ('mini.callee.step', 'mini.caller.total') False"
-    mini()
+    assert mini(ask) == (
+        "False ('mini.callee.step', 'mini.caller.total', 'mini.other.other') False"
+    )
+    mini(RUN + "    from mini.other import other; other(1)")
     assert mini(ask) == "True () False"
     edit(mini.package / "callee.py", "i * FACTOR", "i * FACTOR + 0")
     assert mini(ask).startswith("False")
@@ -192,26 +207,31 @@ def test_a_folder_that_vanishes_while_in_use_costs_time_only(mini):
     assert mini() == "6 1"
 
 
-def test_old_folders_are_pruned_but_for_a_few_and_those_in_use(mini):
+@pytest.mark.parametrize(
+    ("days", "kept"),
+    [
+        ([1, 2, 3, 4, 5], [True, True, True, False, False]),  # the last used
+        ([0, 0, 0, 0, 4, 5], [True, True, True, True, False, False]),  # and those in use
+    ],
+)
+def test_old_folders_are_pruned(mini, days, kept):
     mini.cache.mkdir()
-    old = [mini.cache / f"mini-{number:016x}" for number in range(6)]
+    old = [mini.cache / f"mini-{number:016x}" for number in range(len(days))]
     foreign = [mini.cache / "other-0000000000000000", mini.cache / "mini-notes"]
-    for age, folder in enumerate([*old, *foreign]):
+    for folder, age in zip([*old, *foreign], [*days, 9, 9], strict=True):
         folder.mkdir()
         (folder / "x").write_text("")
-        days = 0 if folder is old[5] else age + 1
-        os.utime(folder, (time.time() - 86400 * days,) * 2)
+        os.utime(folder, (time.time() - 86400 * age,) * 2)
     mini()
-    left = {path.name for path in mini.cache.iterdir()}
-    assert {folder.name for folder in foreign} <= left
-    assert [folder.name in left for folder in old] == [True, True, False, False, False, True]
+    assert [folder.exists() for folder in old] == kept
+    assert all(folder.exists() for folder in foreign)
 
 
 def test_bounds_checks_are_a_switch_and_leave_no_trace(mini):
     edit(mini.package / "callee.py", "return i * FACTOR", "return FACTORS[i]")
     edit(
         mini.package / "callee.py",
-        "from .constants import FACTOR",
+        "FACTOR = constants.FACTOR",
         "import numpy as np\nFACTORS = np.ones(2, dtype=np.int64)",
     )
     text = """
