@@ -2,7 +2,16 @@
 
 import sys
 
-__all__ = ["ACCEPTED", "ACCEPTED_UNITS", "AT_THE_TOP", "IN_A_FUNCTION", "NOT_PYTHON"]
+__all__ = [
+    "ACCEPTED",
+    "ACCEPTED_UNITS",
+    "AT_THE_TOP",
+    "BLOCKS",
+    "CONSTANTS",
+    "EXPRESSIONS",
+    "IN_A_FUNCTION",
+    "NOT_PYTHON",
+]
 
 # Each case: what was tried, the source (» marks the place the error must name), a part of what was
 # found, a part of what to write. Sources without a def are the body of a function.
@@ -75,7 +84,7 @@ IN_A_FUNCTION = [
         "a loop over a field",
         "`for r in list_for_each_entry(kvm.arch.tdp_mmu_roots):`",
     ),
-    ("loop over a list", "for i in »[1, 2]:\n    pass", "a list", "`for i in range(n):`"),
+    ("loop over a list", "for k in »[1, 2]:\n    pass", "a list", "`for k in range(n):`"),
     ("loop over a string", "for c in »'ab':\n    pass", "a constant", "range(n)"),
     ("loop over a call", "for i in »enumerate(roots):\n    pass", "a call", "range(n)"),
     ("loop over a method", "for i in »root.all():\n    pass", "a call", "range(n)"),
@@ -97,6 +106,8 @@ IN_A_FUNCTION = [
     ("call of a lambda", "x = (»lambda: 1)()", "a lambda", "def at the top"),
     ("field of a call", "x = »f(1).gfn", "`.gfn` of a call", "`x = ...` first, then `x.gfn`"),
     ("field of a number", "x = »(1).real", "`.real` of a constant", "first"),
+    ("field of a list", "x = »[1].gfn", "a list", "one local for each value"),
+    ("dunder name with a field", "x = »__builtins__.open", "the name `__builtins__`", "a name"),
     ("field of an entry", "x = »root.spt[0].gfn", "`.gfn` of an entry", "first"),
     (
         "class attribute",
@@ -112,6 +123,24 @@ IN_A_FUNCTION = [
     ("dunder target", "»__debug__x = 1", "the name `__debug__x`", "a name that starts"),
     ("letters outside ASCII", "»größe = 1", "the name `größe`", "letters a to z"),
     ("column after such letters", "x = 'é' + 1", "a string", "a number"),
+    ("letters outside ASCII in a field", "x = »root.größe", "the name `größe`", "letters a to z"),
+    ("dunder call", "»__enter__(root)", "the name `__enter__`", "a name that starts"),
+    ("attribute trick in a table", "x = »root.__dict__[0]", "attribute `__dict__`", "a field"),
+    ("is with a name", "x = »root is kvm", "`is` with something", "`==`"),
+    (
+        "list loop with two",
+        "for r in »list_for_each_entry(h, 1):\n    pass",
+        "2 arguments",
+        "roots",
+    ),
+    ("number alone", "»1.5", "a float", "an integer"),
+    ("bytes first", "»b'text'", "a string that is no docstring", "a comment"),
+    (
+        "method of a long chain",
+        "»kvm.arch.tdp_mmu_roots.first.next.next.next.get()",
+        "`.get(...)`",
+        "kvm.arch.tdp_mmu_roots.first.next.nex..., ...)",
+    ),
     ("print", "»print(root)", "Python's `print`", "the trace shows"),
     ("eval", "x = »eval(1)", "Python's `eval`", "nothing here is executed"),
     ("exec", "»exec(1)", "Python's `exec`", "nothing here is executed"),
@@ -126,7 +155,7 @@ IN_A_FUNCTION = [
 ]
 
 AT_THE_TOP = [
-    ("import", "»import os", "import", "`from ... import ...`"),
+    ("import", "»import os", "import", "primitives are known"),
     ("call", "»check(f)", "a call outside any function", "in a function"),
     ("main guard", "»if __name__ == '__main__':\n    main()", "an if outside", "def"),
     ("loop", "»for i in range(3):\n    pass", "a for loop outside any function", "def"),
@@ -146,6 +175,12 @@ AT_THE_TOP = [
     ("dunder parameter", "def f(»__x):\n    pass", "the name `__x`", "starts with a letter"),
     ("dunder function", "»def __init__(kvm):\n    pass", "the name `__init__`", "a letter"),
     ("same function twice", "def f():\n    pass\n»def f():\n    pass", "a second `f`", "one def"),
+    ("dunder constant", "»__all__ = 1", "the name `__all__`", "starts with a letter"),
+    ("second constant", "A = 1\n»A = 2", "a second `A`", "one definition"),
+    ("constant with not", "A = »not 1", "an operator in a constant", "a number"),
+    ("constant with plus", "A = »+1", "`+` in front", "without it"),
+    ("text in a class", "class kvm:\n    x: u8\n    »'text'", "an expression in a struct", "name:"),
+    ("field in brackets", "class kvm:\n    (»x): u8", "no plain name", "name: type"),
     ("constant from a call", "A = »f(1)", "a call in a constant", "arithmetic on constants"),
     ("constant from a field", "A = »kvm.users_count", "a field in a constant", "a number"),
     ("constant list", "A = »[1]", "a list", "one local"),
@@ -191,6 +226,50 @@ NOT_PYTHON = [
     ("open bracket", "f(1", "Python"),
 ]
 
+EXPRESSIONS = [
+    "x = »HOLE",
+    "x = »HOLE + 1",
+    "x = 1 + »HOLE",
+    "x = -»HOLE",
+    "x = not »HOLE",
+    "x = a and b or »HOLE",
+    "x = »HOLE == 1",
+    "x = 1 == »HOLE",
+    "f(»HOLE)",
+    "f(1, g(2, »HOLE))",
+    "x = root.spt[»HOLE]",
+    "root.spt[»HOLE] = 1",
+    "root.spt[»HOLE] += 1",
+    "x += »HOLE",
+    "return »HOLE",
+    "if »HOLE:\n    pass",
+    "if a:\n    pass\nelif »HOLE:\n    pass",
+    "while »HOLE:\n    pass",
+    "for i in range(1, »HOLE):\n    pass",
+    "for r in list_for_each_entry(»HOLE):\n    pass",
+]
+"""Every place in a function that holds an expression."""
+
+CONSTANTS = [
+    "A = »HOLE",
+    "A = »HOLE + 1",
+    "A = 1 + »HOLE",
+    "A = -»HOLE",
+    "class kvm:\n    x: u8 = »HOLE",
+]
+"""Every place at the top that holds an expression."""
+
+BLOCKS = [
+    "pass\n»HOLE",
+    "if a:\n    »HOLE",
+    "if a:\n    pass\nelse:\n    »HOLE",
+    "if a:\n    pass\nelif b:\n    »HOLE",
+    "while a:\n    »HOLE",
+    "for i in range(2):\n    »HOLE",
+    "for i in range(2):\n    while a:\n        if b:\n            »HOLE",
+]
+"""Every place that holds a statement."""
+
 ACCEPTED = [
     "pass",
     "...",
@@ -204,6 +283,8 @@ ACCEPTED = [
     "x = a + b - c * d // e % f & g | h ^ i << j >> k",
     "x = -a + ~b",
     "x = not a and (b or c) == 1",
+    "x = -~a + ~~b",
+    "x = not not a",
     "x = root is None",
     "x = root is not None",
     "x = a != b",

@@ -6,7 +6,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from grammar_cases import ACCEPTED, ACCEPTED_UNITS, AT_THE_TOP, IN_A_FUNCTION, NOT_PYTHON
+from grammar_cases import (
+    ACCEPTED,
+    ACCEPTED_UNITS,
+    AT_THE_TOP,
+    BLOCKS,
+    CONSTANTS,
+    EXPRESSIONS,
+    IN_A_FUNCTION,
+    NOT_PYTHON,
+)
 
 from tdplib.errors import TdplibError
 from tdplib.lang import grammar_messages
@@ -52,6 +61,20 @@ def test_a_construct_outside_the_language_is_named_at_its_place(marked, found, w
     assert error.source_line == source.split("\n")[error.line - 1]
     if "»" in marked:
         assert (error.line, error.column) == (line, column)
+
+
+HOLES = [
+    *((in_function(body), "1.5", "a float") for body in EXPRESSIONS),
+    *((source, "1.5", "a float") for source in CONSTANTS),
+    *((in_function(body), "del root", "del") for body in BLOCKS),
+]
+
+
+@pytest.mark.parametrize(("marked", "filling", "found"), HOLES)
+def test_no_place_is_left_unchecked(marked, filling, found):
+    source, line, column = place_of(marked.replace("HOLE", filling))
+    error = refused(source)
+    assert (error.found, error.line, error.column) == (found, line, column)
 
 
 def test_the_column_counts_characters_and_not_bytes():
@@ -136,6 +159,11 @@ def test_the_caret_stands_under_the_column_in_a_long_line():
 
 def test_an_error_without_a_line_shows_the_file_alone():
     assert str(LanguageError("f.py", 0, 0, "x", "y")) == "f.py: found: x\nwrite: y"
+
+
+def test_a_notebook_shows_the_error_without_frames_of_the_package():
+    error = refused(in_function("x = 1.5"))
+    assert error._render_traceback_() == ["LanguageError", *str(error).split("\n")]
 
 
 def test_an_error_survives_pickling():

@@ -60,6 +60,10 @@ class LanguageError(TdplibError):
         column = len(text) - len(text.lstrip()) + 1
         return cls(unit.name, line, column, found, write, text)
 
+    def _render_traceback_(self) -> list[str]:
+        """Show these lines in a notebook, without the package's own frames (IPython's hook)."""
+        return [type(self).__name__, *str(self).split("\n")]
+
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         lines = [f"{place}: found: {self.found}"]

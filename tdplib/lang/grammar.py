@@ -217,7 +217,7 @@ class _Checker(Expressions):
 
     def assignment(self, node: ast.Assign) -> None:
         """Check ``target = value``."""
-        self.target(self.single_target(node))
+        self.expression(self.single_target(node))
         self.expression(node.value)
 
     def single_target(self, node: ast.Assign) -> ast.expr:
@@ -231,16 +231,9 @@ class _Checker(Expressions):
 
     def augmented(self, node: ast.AugAssign) -> None:
         """Check ``target += value`` and the like."""
-        self.target(node.target)
+        self.expression(node.target)
         self.operator(node, node.op)
         self.expression(node.value)
-
-    def target(self, node: ast.expr) -> None:
-        """Check what is assigned to: a local, a field, or an entry of a table."""
-        if isinstance(node, ast.Name):
-            self.identifier(node, node.id)
-        else:
-            self.expression(node)
 
     def bare(self, node: ast.Expr) -> None:
         """Check an expression that stands as a statement."""
