@@ -76,6 +76,9 @@ def server(folder: pathlib.Path, notebooks: pathlib.Path):
     }
     command = [sys.executable, "-m", "jupyterlab", "--allow-root"]
     command += [f"--{name}={value}" for name, value in options.items()]
+    news = folder / "config/lab/user-settings/@jupyterlab/apputils-extension"
+    news.mkdir(parents=True)
+    (news / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
     log = folder / "server.log"
     with log.open("w") as out:
         process = subprocess.Popen(

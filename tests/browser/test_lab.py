@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import pathlib
+import re
 
 import lab
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from fake_session import REQUEUE, FakeSession
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from test_interleaver_page import expect, step_button
+
+from tdplib.widgets import Interleaver
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -77,3 +81,20 @@ def test_the_widget_in_jupyterlab(notebook, shots):
     page.screenshot(path=shots / "widget-light.png")
     book.theme("JupyterLab Dark")
     page.screenshot(path=shots / "widget-dark.png")
+
+
+def test_without_a_kernel_the_notebook_shows_the_picture(notebook, shots):
+    """As after an export, or when somebody reopens a notebook that they have not run."""
+    session = FakeSession()
+    for actor in REQUEUE[:15]:
+        session.step(actor)
+    bundle = Interleaver(session=session)._repr_mimebundle_()
+    data = bundle[0] if isinstance(bundle, tuple) else bundle
+    cell = new_code_cell("one", outputs=[new_output("display_data", data=data)])
+    book = notebook("reopened.ipynb", [cell])
+    picture = book.page.locator(".jp-OutputArea img")
+    expect(picture).to_be_visible(timeout=60_000)
+    expect(picture).to_have_attribute("alt", re.compile("root 0"))
+    assert picture.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 100
+    expect(book.page.locator(".tdp-il")).to_have_count(0)
+    book.page.screenshot(path=shots / "reopened.png")
