@@ -198,12 +198,10 @@ def source(seed, texts):
 
 
 def compile_with(unit):
-    """Compile the unit on top of v5.18 for the actors of its default scenario, if that is there."""
-    try:
-        from tdplib.protocols import load
-        from tdplib.vm.system import Actor, build
-    except ImportError:
-        return
+    """Compile the unit on top of v5.18 for the actors of its default scenario."""
+    from tdplib.protocols import load
+    from tdplib.vm.system import Actor, build
+
     protocol = load("v5.18")
     specs = protocol.scenario.actors(protocol)
     actors = tuple(Actor(s.name, s.kind, s.function, s.args) for s in specs)

@@ -93,6 +93,11 @@ def test_what_python_cannot_parse_gets_a_line_and_a_hint(body, write):
     assert error.column >= 1
 
 
+def test_strings_and_comments_give_no_hint():
+    error = refused(in_function("x = f(1))  # && {"))
+    assert error.write == "a statement of kernel Python"
+
+
 def test_every_row_of_the_messages_has_a_case():
     """A row nobody can meet is either dead or untested."""
     nodes = {type(n).__name__ for c in CASES for n in ast.walk(ast.parse(place_of(c[1])[0]))}
@@ -157,6 +162,13 @@ def test_the_caret_stands_under_the_column_in_a_long_line():
     assert shown[caret.index("^") :].startswith("1.5")
 
 
+def test_a_line_that_fits_is_shown_whole_and_its_tabs_stay():
+    line = "\tx = 1;" + " " * 60 + "y = 1.5"
+    shown, caret = str(LanguageError("f.py", 1, 72, "x", "y", line)).split("\n")[1:3]
+    assert shown == "    " + line
+    assert caret == "    \t" + " " * 70 + "^"
+
+
 def test_an_error_without_a_line_shows_the_file_alone():
     assert str(LanguageError("f.py", 0, 0, "x", "y")) == "f.py: found: x\nwrite: y"
 
@@ -168,7 +180,8 @@ def test_a_notebook_shows_the_error_without_frames_of_the_package():
 
 def test_an_error_survives_pickling():
     error = refused(in_function("x = 1.5"))
-    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    for one in (error, LanguageError(file="f.py", line=1, column=1, found="x", write="y")):
+        assert str(pickle.loads(pickle.dumps(one))) == str(one)
 
 
 @pytest.mark.parametrize(

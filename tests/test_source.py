@@ -138,6 +138,14 @@ def test_a_decorated_function_is_refused():
     assert "_lru_cache_wrapper" in refused(cached).found
 
 
+def test_a_function_that_stands_for_another_is_refused():
+    names = cell(5, "def f(kvm):\n    pass\n\n\ndef g(kvm):\n    pass\n")
+    names["f"].__wrapped__ = put_root
+    names["g"].__name__ = "f"
+    for function in names.values():
+        assert "wrapped by a decorator" in refused(function).found
+
+
 async def coroutine(kvm):
     pass
 
@@ -261,6 +269,12 @@ def test_a_text():
     unit = unit_from("def f(kvm):\n    pass\n")
     assert (unit.name, unit.first_line) == ("<text>", 1)
     assert unit == Unit("<text>", "def f(kvm):\n    pass\n", 1, None)
+    check_unit(unit_from("A = 1"))
+
+
+def test_several_texts_are_several_units():
+    units = units_from(["A = 1\n", "B = 2\n", put_root, "C = 3\n"])
+    assert [u.name for u in units] == ["<text>", "<text>", HERE, "<text>"]
 
 
 @pytest.mark.parametrize("end", ["\r\n", "\r"])

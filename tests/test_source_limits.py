@@ -53,7 +53,10 @@ def test_limit_statement():
     assert (error.line, error.column) == (2, 1)
     assert "statement of more than" in error.found
     long = "A = 1" + " + 1" * (MAX_STATEMENT // 4)
-    for text in (long, long + "\nB = 1\n"):
+    half = " + 1" * (MAX_STATEMENT // 8)
+    over_lines = f"A = (1{half}\n{half})"
+    with_brackets = f"A = (1{half}){half}"
+    for text in (long, long + "\nB = 1\n", over_lines, with_brackets):
         assert "statement of more than" in refused(text).found
     check_unit(
         unit_from(f'def f():\n    """{"text " * 2000}"""  # {"text " * 2000}\n    return 1\n')

@@ -187,7 +187,7 @@ def _indented(text: str) -> bool:
 def _outdented(unit: Unit, tree: ast.Module) -> ast.Module:
     """Return the module of what stands under the `if` that `_tree` has put in front."""
     top = tree.body[0]
-    if len(tree.body) > 1 or not isinstance(top, ast.If) or top.orelse:
+    if len(tree.body) > 1 or top.orelse:
         line = top.body[0].lineno
         write = "the first line at the same depth as the others"
         raise LanguageError.at_line(unit, line, "a first line that is indented", write)
