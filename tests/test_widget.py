@@ -231,6 +231,19 @@ def test_a_past_board_tells_what_breaks_ahead():
     assert widget.board["ahead"] is None
 
 
+def test_a_branch_comes_back_without_the_schedule_code(widget):
+    """A learner's own function is in no schedule code: the branch is played again instead."""
+    widget._session.from_code = None
+    for actor in (0, 2, 0):
+        widget.step(actor)
+    left = widget.schedule
+    widget.goto(1)
+    widget.step(0)
+    widget.restore()
+    assert (widget.schedule, widget.board["step"]) == (left, 1)
+    assert widget.board["left"] == {"code": "p21:aa", "step": 2}
+
+
 def test_reset_keeps_the_branch_to_go_back_to():
     widget = Interleaver(session=played())
     code = widget.schedule

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import base64
 import html
+import itertools
 import pathlib
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import anywidget
@@ -89,8 +91,9 @@ class Interleaver(anywidget.AnyWidget):
             raise BadValueError(f"at is {at!r}, must be 'start' or 'end'")
         super().__init__()
         self._lock = threading.RLock()
-        self._session = _open(protocol, scenario, trace, code, session)
-        self._left: tuple[str, int] | None = None
+        self._reopen = _opener(protocol, scenario, trace, code, session)
+        self._session = session if session is not None else self._reopen()
+        self._left: _Branch | None = None
         self._ends: dict[str, Any] = {}
         if trace is not None or code is not None:
             self._session.goto(0 if at == "start" else self._session.board()["steps"])
@@ -120,7 +123,7 @@ class Interleaver(anywidget.AnyWidget):
         self._act(lambda: self._session.goto(check_int("step", step, 0, self.board["steps"])))
 
     def reset(self) -> None:
-        """Forget every step taken."""
+        """Go back to how it was opened: no step taken, or the trace at its start."""
         self._act(self._reset)
 
     def restore(self) -> None:
@@ -155,7 +158,7 @@ class Interleaver(anywidget.AnyWidget):
             earlier = session.board()
             session.goto(board["step"])
         picture = snapshot(board, earlier, self._end_of(board))
-        picture["left"] = self._left and {"code": self._left[0], "step": self._left[1]}
+        picture["left"] = self._left and {"code": self._left.code, "step": self._left.step}
         with self.hold_sync():
             self.set_trait("sources", board.get("sources") or {})
             self.set_trait("board", picture)
@@ -182,10 +185,10 @@ class Interleaver(anywidget.AnyWidget):
         return check_int("actor", actor, 0, len(actors) - 1)
 
     def _step(self, actor: int) -> None:
-        before = (self._session.board()["step"], self.board["steps"], self.board["code"])
+        board = self.board
         self._session.step(actor)
-        if before[0] < before[1] and self._session.code() != before[2]:
-            self._left = before[2], before[0]
+        if board["step"] < board["steps"] and self._session.code() != board["code"]:
+            self._left = _Branch.of(board)
 
     def _run(self, actor: int) -> None:
         self._step(actor)
@@ -198,17 +201,22 @@ class Interleaver(anywidget.AnyWidget):
         raise TdplibError(f"{name} was stopped after {RUN_LIMIT} steps: it does not block.")
 
     def _reset(self) -> None:
-        if self.board["steps"]:
-            self._left = self.board["code"], self.board["step"]
-        self._session = type(self._session)(self._session.protocol, self._session.scenario)
+        self._left = _Branch.of(self.board) or self._left
+        self._session = self._reopen()
+        self._session.goto(0)
 
     def _restore(self) -> None:
-        if self._left is None:
+        branch = self._left
+        if branch is None:
             raise TdplibError("There is no branch to go back to: none has been left yet.")
-        code, step = self._left
-        self._left = (self.board["code"], self.board["step"]) if self.board["steps"] else None
-        self._session = type(self._session).from_code(code)
-        self._session.goto(step)
+        here = _Branch.of(self.board)
+        self._left = here
+        pairs = zip(branch.actors, here.actors if here else (), strict=False)
+        common = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
+        self._session.goto(common)
+        for actor in branch.actors[common:]:
+            self._session.step(actor)
+        self._session.goto(branch.step)
 
     # -- the page --------------------------------------------------------------------------
 
@@ -265,16 +273,33 @@ class Interleaver(anywidget.AnyWidget):
         )
 
 
-def _open(protocol: Any, scenario: Any, trace: Any, code: str | None, session: Any) -> Any:
-    """Return the session that the arguments of `Interleaver` ask for."""
+@dataclass(frozen=True)
+class _Branch:
+    """A timeline that was left: whose steps it had, and where the cursor stood."""
+
+    code: str
+    step: int
+    actors: list[int]
+
+    @classmethod
+    def of(cls, board: Mapping[str, Any]) -> _Branch | None:
+        """Return the timeline of `board`, or None if it is empty."""
+        actors = [entry["actor"] for entry in board["timeline"]]
+        return cls(board["code"], board["step"], actors) if actors else None
+
+
+def _opener(
+    protocol: Any, scenario: Any, trace: Any, code: str | None, session: Any
+) -> Callable[[], Any]:
+    """Return what opens the session that the arguments of `Interleaver` ask for, each time anew."""
     choices = {"trace": trace, "code": code, "session": session}
     given = [name for name, value in choices.items() if value is not None]
     if len(given) > 1:
         raise BadValueError(f"give one of trace, code and session, not {' and '.join(given)}")
     if session is not None:
-        return session
+        return lambda: type(session)(session.protocol, session.scenario)
     from tdplib.replay import Session  # late: it brings the compiled machine with it
 
     if trace is not None:
-        return Session.from_trace(trace)
-    return Session.from_code(code) if code is not None else Session(protocol, scenario)
+        return lambda: Session.from_trace(trace)
+    return lambda: Session.from_code(code) if code is not None else Session(protocol, scenario)

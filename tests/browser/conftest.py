@@ -28,7 +28,11 @@ TRAITS = ("board", "sources", "error", "handled")
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>widgets</title>
 <link rel="stylesheet" href="/widget.css">
 <style>:root{color-scheme:light dark} body{margin:16px;background:Canvas}
-.out{margin-bottom:24px}</style><body %(body)s>
+.out{margin-bottom:24px}
+/* what JupyterLab 4.6 does to any output, and so to the widget */
+.out dl,.out dt,.out dd{display:block} .out dl{width:100%%;overflow:hidden;padding:0;margin:0}
+.out dt{font-weight:bold;float:left;width:20%%} .out dd{float:left;width:80%%}
+.out button{border-radius:2px} .out code{font-size:13px;line-height:1.3077}</style><body %(body)s>
 <script type="module">
 import widget from "/widget.js";
 window.hosts = %(states)s.map((state, id) => {

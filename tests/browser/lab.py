@@ -133,6 +133,7 @@ class Notebook:
         )
         light = "false" if "Dark" in name else "true"
         self.page.wait_for_function(f"document.body.dataset.jpThemeLight === '{light}'")
+        self.page.wait_for_function("!document.querySelector('#jupyterlab-splash')")
 
     def cells(self):
         """The types of the cells, in order."""
