@@ -198,14 +198,16 @@ def source(seed, texts):
 
 
 def compile_with(unit):
-    """Compile the unit on top of v5.18 for the actors of its default scenario."""
+    """Compile and pack the unit on top of v5.18 for the actors of its default scenario."""
     from tdplib.protocols import load
     from tdplib.vm.system import Actor, build
 
     protocol = load("v5.18")
     specs = protocol.scenario.actors(protocol)
     actors = tuple(Actor(s.name, s.kind, s.function, s.args) for s in specs)
-    assert build((*protocol.units, unit), actors).fingerprint
+    system = build((*protocol.units, unit), actors)
+    assert system.fingerprint
+    assert system.image is not None
 
 
 def front_end(text):
