@@ -8,7 +8,7 @@ look at: a flush's note, the grace bits of a reader, the item a worker runs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -77,7 +77,8 @@ class Layout:
     blocks: list[Block]
     words: int
     node_base: list[int]
-    page_columns: dict[tuple, int] = field(default_factory=dict)
+    slots: list[dict]
+    uses_queue: bool
 
 
 class Packer:
@@ -404,8 +405,9 @@ class ImageWriter:
         node_base = self.programs(columns)
         start = self.start()
         return Layout(
-            np.array(self.im, dtype=np.int32), np.array(self.mem, dtype=np.int64), start, b.fields, b.rows, b.blocks, len(b.packer.free), node_base, columns
-        )
+            np.array(self.im, dtype=np.int32), np.array(self.mem, dtype=np.int64), start, b.fields, b.rows, b.blocks, len(b.packer.free), node_base,
+            [self.slots[id(code)] for code, _ in b.actors], b.queue >= 0,
+        )  # fmt: skip
 
     def constant(self, value: int) -> int:
         """Return the place in mem of a constant field's value."""

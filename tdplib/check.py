@@ -1,0 +1,221 @@
+"""
+`check`: run kernel Python through every interleaving of a scenario, and say what can break and how soon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from .errors import BadValueError, nearest
+
+__all__ = ["Verdict", "check"]
+
+REDUCTIONS = ("merge", "lockset", "symmetry")
+DEFAULT_REDUCTIONS = ("merge", "lockset")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """
+    What a check found.
+
+    Attributes
+    ----------
+    status : "holds" (every interleaving was visited, nothing broke), "violated", or "incomplete" (a bound was met and nothing broke before:
+        nothing is proved)
+    property : name of the property whose violation is the shortest, or None; sentence : what that means
+    properties : all properties that can be broken first on some path, the soonest first; advice : notes that are no errors ("wasted-zap")
+    states, transitions, depth : distinct states, actions taken, largest distance from the start; seconds
+    complete : every reachable state was visited; stopped_by : the bounds that were met, if not
+    """
+
+    status: str
+    property: str | None
+    sentence: str | None
+    properties: tuple[str, ...]
+    advice: tuple[str, ...]
+    states: int
+    transitions: int
+    depth: int
+    seconds: float
+    complete: bool
+    stopped_by: tuple[str, ...]
+    protocol: str
+    scenario: object
+    memory: int
+    exploration: object = field(repr=False, compare=False)
+    subject: object = field(repr=False, compare=False)
+
+    def __bool__(self) -> bool:
+        raise TypeError('a verdict is not true or false: look at .status ("holds", "violated" or "incomplete")')
+
+    @cached_property
+    def traces(self) -> Traces:
+        """The shortest trace to each broken property and to each advice, made when asked for."""
+        return Traces(self)
+
+    @property
+    def trace(self):
+        """The shortest trace that breaks `property`, or None."""
+        return None if self.property is None else self.traces[self.property]
+
+    def __str__(self) -> str:
+        return text(self)
+
+    def __repr__(self) -> str:
+        return headline(self)
+
+
+class Traces:
+    """property or advice -> its shortest Trace; each is made when first asked for."""
+
+    def __init__(self, verdict: Verdict):
+        self.verdict, self.made = verdict, {}
+
+    def __iter__(self):
+        return iter((*self.verdict.properties, *self.verdict.advice))
+
+    def __len__(self) -> int:
+        return len(self.verdict.properties) + len(self.verdict.advice)
+
+    def __getitem__(self, name: str):
+        if name not in list(self):
+            raise KeyError(f"{name!r} was not broken; broken: {', '.join(self) or 'nothing'}")
+        if name not in self.made:
+            self.made[name] = make_trace(self.verdict, name)
+        return self.made[name]
+
+    def keys(self):
+        """Return the names."""
+        return list(self)
+
+    def items(self):
+        """Return (name, Trace) pairs."""
+        return [(name, self[name]) for name in self]
+
+
+def make_trace(verdict: Verdict, name: str):
+    """Return the shortest trace to `name`, replayed step by step through the machine."""
+    from .replay.session import Session
+    from .search.shortest import schedule
+
+    session = Session(_subject=verdict.subject, _mode=verdict.exploration.reductions.mode)
+    for actor in schedule(verdict.exploration, name):
+        session.step(actor)
+    return session.trace()
+
+
+def check(
+    code=None,
+    *,
+    base: str = "v5.18",
+    scenario=None,
+    properties=None,
+    max_states: int = 50_000_000,
+    max_memory: int = 8 << 30,
+    max_seconds: float = float("inf"),
+    reductions: tuple[str, ...] = DEFAULT_REDUCTIONS,
+    progress: Callable | None = None,
+    **unknown,
+) -> Verdict:
+    """
+    Run every interleaving of `code` in a scenario.
+
+    Parameters
+    ----------
+    code : a function, a list of functions, source text or a path: they replace the functions of the same name in `base`. Or the name of a
+        protocol, to check that one as it is (see `tdplib.protocols.names()`). None checks `base`.
+    base : the protocol the code stands on
+    scenario : a name, a `Scenario`, or None for the protocol's own
+    properties : names of the properties to look at (None: all); the others are not told, their paths still end where they break
+    max_states, max_memory (bytes), max_seconds : bounds; when one is met the verdict is not complete, and says so first
+    reductions : which of "merge", "lockset", "symmetry" are on; none changes a verdict
+    progress : called as progress(states, depth, seconds, memory) every so often
+
+    Raises
+    ------
+    LanguageError : the code is not kernel Python; file, line, column, what was found and what to write
+    BadValueError : a name or a number that does not exist
+
+    Examples
+    --------
+    >>> check("v5.18").status                    # doctest: +SKIP
+    'holds'
+    """
+    if unknown:
+        known = [*check.__kwdefaults__]
+        name = next(iter(unknown))
+        raise TypeError(f"check has no option {name!r}{nearest(name, known)}; options: {', '.join(known)}")
+    from .replay.subject import subject
+    from .search.explore import Limits, Reductions, explore
+
+    for name in reductions:
+        if name not in REDUCTIONS:
+            raise BadValueError(f"reductions: no reduction is called {name!r}{nearest(name, REDUCTIONS)}")
+    wanted = wanted_properties(properties)
+    about = subject(code, base, scenario)
+    found = explore(
+        about.system,
+        reductions=Reductions(*(name in reductions for name in REDUCTIONS)),
+        limits=Limits(max_states, max_memory, max_seconds),
+        progress=reporter(progress),
+    )
+    return conclude(about, found, wanted)
+
+
+def reporter(progress: Callable | None):
+    """Return the search's progress callback for ours."""
+    if progress is None:
+        return None
+    return lambda p: progress(p.states, p.depth, p.seconds, p.memory)
+
+
+def wanted_properties(properties) -> tuple[str, ...]:
+    """Return the names of the properties to tell, in their order."""
+    from .properties import PROPERTIES, find
+
+    if properties is None:
+        return tuple(p.name for p in PROPERTIES)
+    names = (properties,) if isinstance(properties, str) else tuple(properties)
+    return tuple(find(name).name for name in names)
+
+
+def conclude(about, found, wanted) -> Verdict:
+    """Turn an exploration into a Verdict."""
+    from .properties import ADVICE, find
+
+    order = [p for p in found.found if p in wanted]
+    order.sort(key=lambda p: (found.found[p][2], list(found.found).index(p)))
+    advice = tuple(name for name in ADVICE if name in found.found)
+    first = order[0] if order else None
+    status = "violated" if first else "holds" if found.complete else "incomplete"
+    name = about.protocol + ("+code" if about.own is not None else "")
+    return Verdict(
+        status, first, find(first).sentence if first else None, tuple(order), advice, found.states, found.transitions, found.depth, found.seconds,
+        found.complete, found.stopped_by, name, about.scenario, found.memory, found, about,
+    )  # fmt: skip
+
+
+def headline(verdict: Verdict) -> str:
+    """Return the verdict in one line; that a bound was met comes first."""
+    lead = "" if verdict.complete else f"incomplete (stopped by: {', '.join(verdict.stopped_by)}); "
+    what = {"holds": "holds", "violated": f"violated: {verdict.property}", "incomplete": "nothing broke in what was visited, which proves nothing"}[verdict.status]
+    scenario = getattr(verdict.scenario, "name", verdict.scenario)
+    return f"{lead}{what}   [{verdict.protocol}, scenario {scenario}: {verdict.states:,} states, {verdict.transitions:,} transitions, depth {verdict.depth}, {verdict.seconds:.2f} s]"
+
+
+def text(verdict: Verdict) -> str:
+    """Return the verdict and its shortest trace as text."""
+    lines = [headline(verdict)]
+    if verdict.status == "violated":
+        lines += [verdict.sentence, ""]
+        if len(verdict.properties) > 1:
+            lines += ["also broken on other paths: " + ", ".join(verdict.properties[1:]), ""]
+        lines.append(str(verdict.trace))
+    for name in verdict.advice:
+        from .properties import find
+
+        lines += ["", f"advice: {name}. {find(name).sentence}"]
+    return "\n".join(lines)

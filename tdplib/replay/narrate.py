@@ -1,0 +1,158 @@
+"""
+What happened, in words: one sentence an operation.
+"""
+
+from __future__ import annotations
+
+from ..lang import symbols
+from ..lang.flow import Node
+from ..lang.ir import Place
+from ..vm import decode
+from ..vm.system import System
+from .stepping import Happened
+
+KINDS = {
+    "LOAD": "read", "STORE": "write", "XCHG": "rmw", "CMPXCHG": "rmw", "TRYCMPXCHG": "rmw", "ATOMICADD": "rmw", "REFINC": "rmw", "REFINCNZ": "rmw",
+    "REFDEC": "rmw", "REFDECTEST": "rmw", "RLOCK": "lock", "WLOCK": "lock", "WLOCK2": "lock", "MLOCK": "lock", "RUNLOCK": "unlock", "WUNLOCK": "unlock",
+    "MUNLOCK": "unlock", "RCULOCK": "rcu", "RCUUNLOCK": "rcu", "CALLRCU": "rcu", "FREE": "rcu", "SYNCBEGIN": "rcu", "SYNCWAIT": "rcu", "RCUBARRIER": "rcu",
+    "ALLOC": "alloc", "LISTFIRST": "list", "LISTNEXT": "list", "LISTADD": "list", "LISTADDTAIL": "list", "LISTDEL": "list", "LISTEMPTY": "list",
+    "INITWORK": "queue", "QUEUE": "queue", "FLUSHBEGIN": "queue", "FLUSHWAIT": "queue", "FLUSHDESTROY": "queue", "WQNEXT": "queue", "WQDONE": "queue",
+    "REQALL": "request", "REQMAKE": "request", "REQTEST": "request", "REQCHECK": "request", "UPDBEGIN": "model", "UPDRETURN": "model",
+    "NOTRETURN": "model", "ZAPBEGIN": "model", "ZAPEND": "model", "MARKED": "model",
+}  # fmt: skip
+HEX = ("u32", "u64", "role")
+
+
+def page_name(pointer: int) -> str:
+    """Return what a page pointer is called."""
+    return "None" if pointer == 0 else f"root {pointer - 1}"
+
+
+def value_text(type_: str, value: int) -> str:
+    """Return a field's value as people write it."""
+    if type_ == "page":
+        return page_name(value)
+    if type_ == "kvm_ptr":
+        return "kvm" if value else "None"
+    if type_ == "refcount_t" and value == symbols.REFCOUNT_SATURATED:
+        return "saturated"
+    return f"{value:#x}" if type_ in HEX and value > 9 else str(value)
+
+
+def place_text(place: Place, obj: int | None, idx: int | None) -> str:
+    """Return a place as people call it: "root 0's role.invalid"."""
+    name = place.name
+    if place.bit is not None:
+        name += "." + ("word" if place.bit == (0, 32) else next((n for n, b in symbols.ROLE_BITS.items() if b == place.bit), "bits"))
+    if idx is not None:
+        name += f"[{idx}]"
+    if place.owner == "page":
+        return f"{page_name(obj)}'s {name}" if obj else f"{name} of None"
+    if place.owner == "vcpu":
+        return f"vCPU {obj}'s {name}"
+    return name
+
+
+def place_type(place: Place) -> str:
+    """Return the type a place's values are shown as."""
+    return "u32" if place.bit == (0, 32) else "number" if place.bit else place.type
+
+
+def field_now(system: System, st, place: Place, obj: int, idx: int | None) -> int:
+    """Return the value of a place in a state."""
+    at = obj - 1 if place.owner == "page" else obj if place.owner == "vcpu" else 0
+    value = decode.lookup(system, st, place.owner, place.name, at, idx or 0)
+    return (value >> place.bit[0]) & ((1 << place.bit[1]) - 1) if place.bit else value
+
+
+def said(system: System, h: Happened, names: list[str]) -> str:
+    """Return the sentence for one executed operation (without its actor)."""
+    code = h.node.op.code
+    if h.breaks:
+        return broken_attempt(system, h, names)
+    if h.node.op.place is not None and code in ("LOAD", "STORE", "XCHG", "CMPXCHG", "TRYCMPXCHG", "ATOMICADD", "REFINC", "REFINCNZ", "REFDEC", "REFDECTEST"):
+        return field_said(system, h)
+    return plain(system, h.node, h.obj, h.a, h.result, names)
+
+
+def field_said(system: System, h: Happened) -> str:
+    """Return the sentence for an operation on one field."""
+    op, place = h.node.op, h.node.op.place
+    where, kind = place_text(place, h.obj, h.idx), place_type(place)
+    old, new = (value_text(kind, field_now(system, st, place, h.obj, h.idx)) for st in (h.before, h.after))
+    if op.code == "LOAD":
+        return f"reads {where}: {old}"
+    if op.code == "STORE":
+        return f"sets {where}: {old} -> {new}" if old != new else f"sets {where} to {new}, as it was"
+    if op.code == "XCHG":
+        return f"xchg {where}: {old} -> {new}, gets the old {old}"
+    if op.code in ("CMPXCHG", "TRYCMPXCHG"):
+        if op.code == "TRYCMPXCHG" and h.result == 0 or op.code == "CMPXCHG" and h.result != h.b:
+            return f"cmpxchg {where}: finds {old}, not what it expected; nothing stored"
+        return f"cmpxchg {where}: {old} -> {new}"
+    if op.code == "REFINCNZ" and h.result == 0:
+        return f"refcount_inc_not_zero on {where}: it is 0, no reference taken"
+    verb = {"REFINC": "takes a reference", "REFINCNZ": "takes a reference", "REFDEC": "gives a reference back", "REFDECTEST": "gives a reference back"}.get(op.code, "atomic add")
+    tail = " (that was the last)" if op.code == "REFDECTEST" and h.result else ""
+    return f"{verb}: {where} {old} -> {new}{tail}"
+
+
+def plain(system: System, node: Node, obj, a, result, names: list[str]) -> str:
+    """Return the sentence for an operation that is not on one field; `result` is None if it has not happened yet."""
+    op = node.op
+    page = page_name(obj if op.place is not None and op.place.owner == "page" else (a or 0))
+    done = result is not None
+    texts = {
+        "RLOCK": f"takes {op.lock} for read", "RUNLOCK": f"releases {op.lock} (read)", "WLOCK": f"takes {op.lock} for write",
+        "WLOCK2": f"takes {op.lock} for write, having waited", "WUNLOCK": f"releases {op.lock} (write)", "MLOCK": f"takes {op.lock}", "MUNLOCK": f"releases {op.lock}",
+        "RCULOCK": "enters an RCU reader", "RCUUNLOCK": "leaves its RCU reader", "CALLRCU": f"hands {page} to call_rcu", "FREE": f"frees {page} at once",
+        "SYNCBEGIN": "synchronize_rcu: notes who is inside a reader", "SYNCWAIT": "synchronize_rcu: all of them have left", "RCUBARRIER": "rcu_barrier: no callback is pending",
+        "ALLOC": f"allocates {page_name(result or 0)}" if done else "allocates a new root",
+        "LISTFIRST": f"reads the list's first entry: {page_name(result or 0)}" if done else "reads the list's first entry",
+        "LISTNEXT": f"reads the entry after {page_name(a or 0)}: {page_name(result or 0)}" if done else f"reads the entry after {page_name(a or 0)}",
+        "LISTADD": f"puts {page} on the list of roots", "LISTADDTAIL": f"puts {page} at the list's tail", "LISTDEL": f"takes {page} off the list of roots",
+        "LISTEMPTY": "looks whether the list is empty", "INITWORK": f"initialises {page}'s work item", "QUEUE": f"queues {page}'s work item",
+        "FLUSHBEGIN": "flush: notes what is queued and running", "FLUSHWAIT": "flush: all of that has finished", "FLUSHDESTROY": "destroys the workqueue; all its items have finished",
+        "WQNEXT": f"takes {page_name(result or 0)}'s work item off the queue" if done else "takes the oldest work item", "WQDONE": f"{page}'s work item is finished",
+        "REQALL": "requests every vCPU to free obsolete roots", "REQMAKE": f"requests vCPU {a} to free obsolete roots",
+        "REQTEST": f"looks whether a request is pending: {'yes' if result else 'no'}" if done else "looks whether a request is pending",
+        "REQCHECK": f"finds {'the request to free obsolete roots, and clears it' if result else 'no request pending'}" if done else "looks for a pending request",
+        "UPDBEGIN": "the update begins: from here on its roots count", "UPDRETURN": "the fast zap has returned: no SPTE may be left",
+        "NOTRETURN": "the notifier is through: no SPTE for its gfn may be left", "ZAPBEGIN": f"begins to zap {page}", "ZAPEND": f"has zapped all of {page}",
+        "MARKED": f"is told that it was the one to mark {page} invalid", "WARN": "WARN_ON: its condition is true", "END": "ends",
+    }  # fmt: skip
+    return texts.get(op.code, op.code.lower())
+
+
+def queued_instead(node: Node, next_is_wait: bool) -> str | None:
+    """Return the sentence for a `write_lock` that had to queue, else None."""
+    return f"queues for {node.op.lock} as a writer: new readers now wait" if next_is_wait else None
+
+
+def broken_attempt(system: System, h: Happened, names: list[str]) -> str:
+    """Return the sentence for an operation that broke a property and so did not happen."""
+    op = h.node.op
+    if op.place is not None and op.lock is None and op.code in KINDS and KINDS[op.code] in ("read", "write", "rmw"):
+        where = place_text(op.place, h.obj, h.idx)
+        verb = {"read": "tries to read", "write": "tries to set", "rmw": "tries to change"}[KINDS[op.code]]
+        tail = f" to {value_text(place_type(op.place), h.a)}" if op.code == "STORE" and h.a is not None else ""
+        return f"{verb} {where}{tail}"
+    return plain(system, h.node, h.obj, h.a, None, names)
+
+
+def next_text(node: Node, values: tuple) -> str:
+    """Return what an actor will do next, in words."""
+    op = node.op
+    obj, idx, a, _b = values
+    kind = KINDS.get(op.code)
+    if op.place is not None and op.lock is None and kind in ("read", "write", "rmw"):
+        where = place_text(op.place, obj, idx)
+        if kind == "read":
+            return f"reads {where}"
+        if op.code == "STORE":
+            return f"sets {where} to {value_text(place_type(op.place), a)}"
+        verb = {"XCHG": "xchg", "CMPXCHG": "cmpxchg", "TRYCMPXCHG": "cmpxchg", "REFINC": "takes a reference:", "REFINCNZ": "takes a reference, if not zero:"}.get(op.code, "gives a reference back:")
+        return f"{verb} {where}"
+    if op.code == "FLUSHWAIT":
+        return "flush: waits until what it noted has finished"
+    return plain(None, node, obj, a, None, [])

@@ -1,0 +1,148 @@
+"""
+Taking one step of a system by hand: what happened, operation by operation, or why nothing can.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import TdplibError
+from ..lang.flow import Node
+from ..lang.ir import Const, Reg
+from ..properties import Property, find
+from ..vm import codes as c
+from ..vm.system import System
+
+
+@dataclass(frozen=True)
+class Happened:
+    """One operation as it was executed: its node, what it read its operands as, what it gave, the state before and after it."""
+
+    node: Node
+    obj: int | None
+    idx: int | None
+    a: int | None
+    b: int | None
+    result: int | None
+    before: np.ndarray
+    after: np.ndarray
+    breaks: bool = False
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One step: the state after it (None if it broke something), the operations in it, the property it broke, the bound it met."""
+
+    state: np.ndarray | None
+    happened: tuple[Happened, ...]
+    broken: Property | None
+    bound: str | None
+    advice: bool
+
+
+class BlockedError(TdplibError):
+    """An actor was asked to move and cannot; the text says on what it waits and for whom."""
+
+
+def actor_base(system: System, actor: int) -> tuple[int, int]:
+    """Return the number of the actor's first node and of its first register in mem."""
+    image = system.image
+    at = int(image.im[c.H_ACTOR]) + actor * c.ACTOR
+    return image.node_base[actor], int(image.im[at + c.A_REGS])
+
+
+def take(system: System, state: np.ndarray, actor: int, mode: int) -> Taken | None:
+    """
+    Take one action of `actor` from `state`; None if it is blocked or done.
+
+    mode : reduction bits, as `search.explore.Reductions.mode`; the step is what the search counts as one
+    """
+    from ..vm._run import run
+
+    image = system.image
+    st, log = state.copy(), np.zeros(8192, np.int64)
+    image.mem[c.M_ADVICE] = 0
+    code = int(run(image.im, image.mem, st, actor, mode, log))
+    if code <= c.BOUND and code > c.BROKEN and code == c.BOUND - 2 and system.widen():
+        raise Widened
+    advice = bool(image.mem[c.M_ADVICE])
+    if code == c.BLOCKED or (code == 0 and log[0] == 0 and (st == state).all()):
+        return None
+    nodes = [int(n) for n in log[1 : 1 + int(log[0])]]
+    happened = retrace(system, state, actor, nodes, code != 0)
+    broken = find(c.PROPERTIES[c.BROKEN - code]) if code <= c.BROKEN else None
+    bound = c.BOUNDS[c.BOUND - code] if c.BROKEN < code <= c.BOUND else None
+    return Taken(st if code == 0 else None, tuple(happened), broken, bound, advice)
+
+
+class Widened(Exception):
+    """The table of words had to grow: packed states made before are void."""
+
+
+def retrace(system: System, state: np.ndarray, actor: int, nodes: list[int], failed: bool) -> list[Happened]:
+    """Execute the nodes of a step again, one by one, looking at each operation's operands and at the state around it."""
+    from ..vm._run import execute, unpack
+
+    image = system.image
+    code, _ = system.codes[actor]
+    base, regs = actor_base(system, actor)
+    st = state.copy()
+    here = int(unpack(image.im, image.mem, st, actor))
+    found = []
+    for k in range(len(nodes) + failed):
+        number = nodes[k] if k < len(nodes) else here
+        node = code.nodes[number - base]
+        obj, idx, a, b = operands(system, actor, node)
+        before = st.copy()
+        here = int(execute(image.im, image.mem, st, int(image.im[c.H_NODE]) + number * c.NODE, regs, actor))
+        breaks = here <= c.BOUND
+        result = None if node.op.dst is None or breaks else register(system, actor, node.op.dst)
+        found.append(Happened(node, obj, idx, a, b, result, before, st.copy(), breaks))
+    return found
+
+
+def register(system: System, actor: int, operand) -> int:
+    """Return what an operand's slot holds now."""
+    _, regs = actor_base(system, actor)
+    return int(system.image.mem[regs + system.image.slots[actor][operand]])
+
+
+def operands(system: System, actor: int, node: Node) -> tuple:
+    """Return the current values of an operation's object, index, a and b (None where it has none)."""
+    op = node.op
+    obj = register(system, actor, op.place.obj) if op.place is not None else None
+    idx = register(system, actor, op.place.idx) if op.place is not None and op.place.idx is not None else None
+    a = register(system, actor, op.a) if op.a is not None else None
+    b = register(system, actor, op.b) if op.b is not None else None
+    return obj, idx, a, b
+
+
+def peek(system: System, state: np.ndarray, actor: int, mode: int) -> tuple[Node, tuple]:
+    """Return the next visible operation of `actor` (or the one it waits at) and its operands, without moving."""
+    from ..vm._run import execute, unpack
+
+    image = system.image
+    code, _ = system.codes[actor]
+    base, regs = actor_base(system, actor)
+    st = state.copy()
+    number = int(unpack(image.im, image.mem, st, actor))
+    for _ in range(2000):
+        node = code.nodes[number - base]
+        if node.op.visible or node.op.code in ("END", "WARN") or node.breaks:
+            return node, operands(system, actor, node)
+        after = int(execute(image.im, image.mem, st, int(image.im[c.H_NODE]) + number * c.NODE, regs, actor))
+        if after < 0:
+            return node, operands(system, actor, node)
+        number = after
+    return node, operands(system, actor, node)
+
+
+def known(operand, args: tuple[int, ...]) -> int | None:
+    """Return an operand's value if the program itself fixes it."""
+    if isinstance(operand, Const):
+        return operand.value
+    if isinstance(operand, Reg) or operand is None:
+        return None
+    return args[operand.index]

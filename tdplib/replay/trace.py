@@ -1,0 +1,146 @@
+"""
+A trace: the steps of one path, each with what happened in it, in words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..properties import Property
+from ..vm.system import System
+from . import board as boards
+from . import narrate
+from .stepping import Taken
+
+WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Action:
+    """One operation of a step: where it stands in the source, what it did in words, what kind it is, which parts of the board it changed."""
+
+    function: str
+    file: str
+    line: int
+    source: str
+    effect: str
+    kind: str
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of an actor; `switch` says that another actor took the step before."""
+
+    number: int
+    actor: int
+    actor_name: str
+    switch: bool
+    actions: tuple[Action, ...]
+
+
+@dataclass(frozen=True)
+class Trace:
+    """
+    A path through a system.
+
+    code : its schedule code; actors : their names; steps : what happened; broken : name of the property that the last step broke (or the
+    state after it: then `at_end`), or None; sentence : what that means
+    """
+
+    code: str
+    protocol: str
+    scenario: object
+    actors: tuple[str, ...]
+    steps: tuple[Step, ...]
+    broken: str | None
+    sentence: str | None
+    system: System = field(repr=False, compare=False)
+    session: object = field(repr=False, compare=False)
+
+    def boards(self) -> list[dict]:
+        """Return the Board before each step and the one at the end."""
+        return self.session.all_boards()
+
+    @property
+    def switches(self) -> int:
+        """How often the path goes from one actor to another."""
+        return sum(step.switch for step in self.steps[1:])
+
+    def __str__(self) -> str:
+        return text(self)
+
+    def __repr__(self) -> str:
+        return f"<Trace {self.code}: {len(self.steps)} steps, {f'breaks {self.broken}' if self.broken else 'breaks nothing'}>"
+
+
+def make_step(system: System, number: int, actor: int, taken: Taken, previous: int | None) -> Step:
+    """Return the Step for what one action did; only what acts on shared memory, or breaks something, is told."""
+    code, _ = system.codes[actor]
+    names = boards.names(system)
+    actions = []
+    for k, h in enumerate(taken.happened):
+        op = h.node.op
+        if not (op.visible or h.breaks):
+            continue
+        frame = code.program.frames[op.frame]
+        unit, _node = system.world.functions[frame.function]
+        effect = narrate.said(system, h, names)
+        queued = op.code == "WLOCK" and not h.breaks and goes_on_waiting(taken, k, code)
+        if queued:
+            effect = f"queues for {op.lock} as a writer: it is taken, and new readers now wait"
+        actions.append(Action(frame.function, frame.unit, op.line, unit.line(op.line).strip(), effect, narrate.KINDS.get(op.code, "private"), changes(system, h)))
+    if not actions and taken.happened:
+        h = taken.happened[-1]
+        frame = code.program.frames[h.node.op.frame]
+        unit, _node = system.world.functions[frame.function]
+        actions.append(Action(frame.function, frame.unit, h.node.op.line, unit.line(h.node.op.line).strip(), "private work only", "private"))
+    return Step(number, actor, names[actor], previous is not None and previous != actor, tuple(actions))
+
+
+def goes_on_waiting(taken: Taken, k: int, code) -> bool:
+    """Tell whether a `write_lock` had to queue: the program went to its waiting place, or ends the step there."""
+    if k + 1 < len(taken.happened):
+        return taken.happened[k + 1].node.op.code == "WLOCK2"
+    node = taken.happened[k].node
+    return node.target >= 0 and taken.state is not None and code.nodes[node.target] is taken_at(taken, code)
+
+
+def taken_at(taken: Taken, code):
+    """Return the node where the step ended, if it is known."""
+    return getattr(taken, "stands", None)
+
+
+def changes(system: System, h) -> tuple[str, ...]:
+    """Return the board paths an operation changed."""
+    if h.breaks or h.before is h.after or (h.before == h.after).all():
+        return ()
+    return tuple(boards.changed(boards.state_entries(system, h.before), boards.state_entries(system, h.after)))
+
+
+def text(trace: Trace) -> str:
+    """Return the trace as plain text, at most WIDTH columns."""
+    lines = [f"{len(trace.steps)} steps, {trace.switches} switches between actors   schedule {trace.code}", ""]
+    width = max((len(n) for n in trace.actors), default=8)
+    for step in trace.steps:
+        head = f"{step.number:3}. {step.actor_name:{width}}  "
+        for k, action in enumerate(step.actions):
+            lead = head if k == 0 else " " * len(head)
+            lines.append(f"{lead}{action.effect}")
+            where = f"{action.function}:{action.line}"
+            lines.append(f"{' ' * len(head)}  {where}  | {action.source}"[:WIDTH])
+    if trace.broken:
+        lines += ["", f"     broken: {trace.broken}. {trace.sentence or ''}"]
+    return "\n".join(lines)
+
+
+def property_sentence(found: Property | None) -> str | None:
+    """Return the sentence of a property, or None."""
+    return None if found is None else found.sentence
+
+
+def same_state(a: np.ndarray, b: np.ndarray) -> bool:
+    """Tell whether two packed states are equal."""
+    return bool((a == b).all())
