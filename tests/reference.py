@@ -18,6 +18,10 @@ from reference_memory import ADVICE, ORDER, Blocked, Bound, Broken, Machine, Mem
 from reference_source import Program
 
 LONGEST_ACTION = 20_000  # private steps in one action: more is a private loop that never ends
+OPTIONS = {
+    "entries": 2, "levels": 1, "pages": 4, "vcpus": None, "root_role": 0x784, "constants": {},
+    "merge": False,
+}  # fmt: skip
 
 
 @dataclass
@@ -85,43 +89,23 @@ class World:
     the innermost last; number 0 is no frames: the actor is done.
     """
 
-    def __init__(
-        self,
-        units,
-        actors,
-        *,
-        entries=2,
-        levels=1,
-        pages=4,
-        vcpus=None,
-        root_role=0x784,
-        constants=None,
-        merge=False,
-    ):
-        named = [
-            int(a[4:])
-            for _, _, args in actors
-            for a in args
-            if isinstance(a, str) and a.startswith("vcpu")
-        ]
-        vcpus = max(named, default=-1) + 1 if vcpus is None else vcpus
+    def __init__(self, units, actors, **options):
+        if unknown := set(options) - set(OPTIONS):
+            raise TypeError(f"unknown options {unknown}; known: {', '.join(OPTIONS)}")
+        options = {**OPTIONS, **options, "actors": len(actors)}
+        if options["vcpus"] is None:
+            named = [a[4:] for _, _, args in actors for a in args if str(a).startswith("vcpu")]
+            options["vcpus"] = max(map(int, named), default=-1) + 1
         built_in = {
-            "PT_ENTRIES": entries,
-            "PT_LEVELS": levels,
-            "KVM_MAX_VCPUS": vcpus,
+            "PT_ENTRIES": options["entries"],
+            "PT_LEVELS": options["levels"],
+            "KVM_MAX_VCPUS": options["vcpus"],
             "TDP_MMU_OWNS_ROOT": 0,
         }
-        self.program = program = Program(units, {**built_in, **(constants or {})}, Graph)
-        sizes = {
-            "entries": entries,
-            "pages": pages,
-            "vcpus": vcpus,
-            "actors": len(actors),
-            "root_role": root_role,
-        }
-        self.memory = Memory(program.extension_fields(), sizes)
+        self.program = program = Program(units, {**built_in, **options["constants"]}, Graph)
+        self.memory = Memory(program.extension_fields(), options)
         program.link(self.memory, actors)
-        self.machine, self.actors, self.merge = Machine(self.memory), actors, merge
+        self.machine, self.actors, self.merge = Machine(self.memory), actors, options["merge"]
         self.owned = program.constants["TDP_MMU_OWNS_ROOT"]
         self.memories, self.stacks = Numbering(), Numbering()
         self.stacks.number(())
@@ -342,7 +326,8 @@ def explore(units, actors, *, max_states=200_000, **world):
     units : list of source texts, a later one replaces what an earlier one defines
     actors : list of (name, function, args), an arg an int, "kvm" or "vcpuN"
     world : entries=2, levels=1, pages=4 (root slots), vcpus (default: those named),
-        root_role=0x784, constants (name -> int), merge=False (the reduction "merge")
+        root_role=0x784, constants={} (name -> int, below those of the units),
+        merge=False (the reduction "merge")
 
     Returns a `Result`. The search goes on after a violation: it finds all that can be broken.
     """
