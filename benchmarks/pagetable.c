@@ -30,6 +30,11 @@ static inline i64 pfn_of(i64 spte)
 	return (spte >> PFN_SHIFT) & PFN_MASK;
 }
 
+static inline i64 slot_below(i64 table, i64 gfn, i64 shift, i64 bits)
+{
+	return (table << bits) + ((gfn >> shift) & (((i64)1 << bits) - 1));
+}
+
 static i64 alloc_table(struct pool p, i64 role, i64 gfn, i64 ptep)
 {
 	i64 free = p.head[NR_FREE], bits = p.head[BITS], table;
@@ -141,10 +146,26 @@ i64 map_many(i64 *head, i64 *sp, i64 *spt, i64 root, const i64 *gfns, const i64 
 	     i64 leaf, i64 level, i64 *tally)
 {
 	struct pool p = { head, sp, spt };
+	i64 bits = head[BITS], top = head[LEVELS];
 
 	for (i64 i = tally[DONE]; i < n; i++) {
-		i64 code = map_one(p, root, gfns[i], leaf | pfns[i] << PFN_SHIFT, level, tally);
+		i64 gfn = gfns[i], word = leaf | pfns[i] << PFN_SHIFT;
+		i64 shift = bits * (top - 1), slot = slot_below(root, gfn, shift, bits);
+		i64 old = spt[slot], code;
 
+		for (i64 left = top - level; left > 0; left--) {
+			if (!(old & PRESENT) || (old & LARGE))
+				break;
+			shift -= bits;
+			slot = slot_below(pfn_of(old), gfn, shift, bits);
+			old = spt[slot];
+		}
+		if (old == 0 && shift == bits * (level - 1)) {
+			spt[slot] = word;
+			tally[NEW]++;
+			continue;
+		}
+		code = map_one(p, root, gfn, word, level, tally);
 		if (code != OK) {
 			tally[DONE] = i;
 			return code;
@@ -157,15 +178,15 @@ i64 map_many(i64 *head, i64 *sp, i64 *spt, i64 root, const i64 *gfns, const i64 
 i64 walk_many(const i64 *head, const i64 *spt, i64 root, const i64 *gfns, i64 n, i64 *sptes,
 	      int8_t *levels)
 {
-	i64 bits = head[BITS], mask = ((i64)1 << bits) - 1, mapped = 0;
+	i64 bits = head[BITS], top = head[LEVELS], mapped = 0;
 
 	for (i64 i = 0; i < n; i++) {
-		i64 at = head[LEVELS], shift = bits * (at - 1);
-		i64 spte = spt[(root << bits) + ((gfns[i] >> shift) & mask)];
+		i64 gfn = gfns[i], at = top, shift = bits * (top - 1);
+		i64 spte = spt[slot_below(root, gfn, shift, bits)];
 
 		for (; at > 1 && (spte & PRESENT) && !(spte & LARGE); at--) {
 			shift -= bits;
-			spte = spt[(pfn_of(spte) << bits) + ((gfns[i] >> shift) & mask)];
+			spte = spt[slot_below(pfn_of(spte), gfn, shift, bits)];
 		}
 		sptes[i] = spte;
 		levels[i] = at;
