@@ -18,6 +18,9 @@ No shadow MMU.
     kvm_zap_obsolete_pages and its yields are absent; mmu_valid_gen is toggled and decides nothing.
 No TLB.
     Flushes are left out, so "flush before leaving RCU" and the flush at root load are not checked.
+No RCU in the fault.
+    RCU protects the tables below a root while a vCPU walks them; the zap does enter RCU, so that
+    a root freed too early for a walk of the list, or for a zap, shows.
 No pfn, no mmu_notifier_seq, no fast page fault.
     A fault never finds its translation outdated by a notifier; the notifier retry is not checked.
 A request never kicks.
@@ -123,6 +126,14 @@ def zap_gfn_range(kvm, root, can_yield, shared):
     rcu_read_unlock()
 
 
+def trace_kvm_mmu_zap_all_fast(kvm):
+    """The kernel has a tracepoint of this name here; the check notes which roots exist now.
+
+    When the fast zap has returned, none of these may have a present SPTE.
+    """
+    model_update_begins(kvm)
+
+
 # The vCPU
 
 
@@ -133,10 +144,13 @@ def is_page_fault_stale(vcpu):
 
 
 def kvm_tdp_mmu_map(vcpu, gfn):
-    """Install the leaf SPTE for `gfn`; mmu_lock is held for read."""
+    """Install the leaf SPTE for `gfn`; mmu_lock is held for read.
+
+    The kernel does this under RCU, which protects tables below the root. Here there are none, and
+    the vCPU's own reference keeps the root.
+    """
     root = vcpu.arch.mmu.root
     ret = RET_PF_SPURIOUS
-    rcu_read_lock()
     old = root.spt[gfn]
     if not old & SPTE_MMU_PRESENT_MASK:
         new = SPTE_MMU_PRESENT_MASK | PT_WRITABLE_MASK | (gfn + 1) << 12
@@ -144,7 +158,6 @@ def kvm_tdp_mmu_map(vcpu, gfn):
             ret = RET_PF_FIXED
         else:
             ret = RET_PF_RETRY
-    rcu_read_unlock()
     return ret
 
 
@@ -204,7 +217,6 @@ def vcpu_thread(kvm, vcpu, gfn, faults, unload):
 def nx_toggle_thread(kvm):
     """Somebody toggles the NX huge page mitigation: a fast zap, like a memslot update."""
     mutex_lock(kvm.slots_lock)
-    model_update_begins(kvm)
     kvm_mmu_zap_all_fast(kvm)
     model_update_returns(kvm)
     mutex_unlock(kvm.slots_lock)
@@ -250,7 +262,7 @@ def marker_thread(kvm, vcpu):
 
     No kernel does this; it is here to show why the helper is an xchg. The root is an SMM one
     that no vCPU of the scenario runs on: the first marker makes it, each holds a reference to it.
-    Whoever finds it valid wins, and queues it.
+    Whoever is told that it was valid would have to queue it. That is left out: it has no SPTEs.
     """
     role = vcpu.arch.mmu.root_role
     role.smm = 1
@@ -260,8 +272,6 @@ def marker_thread(kvm, vcpu):
     read_lock(kvm.mmu_lock)
     if not kvm_tdp_root_mark_invalid(root):
         model_marked_invalid(root)
-        kvm_tdp_mmu_get_root(root)
-        tdp_mmu_schedule_zap_root(kvm, root)
     kvm_tdp_mmu_put_root(kvm, root, True)
     read_unlock(kvm.mmu_lock)
 

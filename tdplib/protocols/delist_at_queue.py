@@ -108,6 +108,7 @@ def kvm_mmu_zap_all_fast(kvm):
     """Take all roots out of service; return when no SPTE in them is left."""
     lockdep_assert_held(kvm.slots_lock)
     write_lock(kvm.mmu_lock)
+    trace_kvm_mmu_zap_all_fast(kvm)
     kvm.arch.mmu_valid_gen = not kvm.arch.mmu_valid_gen
     kvm_tdp_mmu_invalidate_all_roots(kvm)
     kvm_make_all_cpus_request(kvm, KVM_REQ_MMU_FREE_OBSOLETE_ROOTS)
@@ -128,7 +129,6 @@ def direct_page_fault(vcpu, gfn):
 def memslot_update_thread(kvm):
     """A memslot is deleted or moved: after the fast zap no SPTE may lead to its memory."""
     mutex_lock(kvm.slots_lock)
-    model_update_begins(kvm)
     kvm_mmu_zap_all_fast(kvm)
     model_update_returns(kvm)
     mutex_unlock(kvm.slots_lock)
