@@ -430,11 +430,8 @@ def queue_work(m, wq, ref):
 
 def note_work(m, wq):
     queued, running, _ = m.mem[m.cell(wq)]
-    m.mem[m.actor(FLUSHING)] = (
-        *(("queued", page) for page in queued),
-        *(("running", worker) for worker, _ in running),
-    )
-    m.mem[m.actor(FLUSHING)] = tuple(sorted(m.mem[m.actor(FLUSHING)]))
+    notes = [("queued", page) for page in queued] + [("running", worker) for worker, _ in running]
+    m.mem[m.actor(FLUSHING)] = tuple(sorted(notes))
     return WAIT
 
 
