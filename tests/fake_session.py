@@ -45,7 +45,7 @@ class FakeSession:
         self.cast, self.steps, self.cursor = cast, [], 0
 
     @classmethod
-    def from_code(cls, code):
+    def from_code(cls, code, own=None):
         session = cls()
         session.steps = [ord(c) - ord("a") for c in code.partition(":")[2]]
         return session
@@ -75,7 +75,7 @@ class FakeSession:
         self.cursor = k
 
     def code(self):
-        return "p21:" + "".join(chr(ord("a") + i) for i in self.steps)
+        return "p21:" + "".join(chr(ord("a") + i) for i in self.steps[: self.cursor])
 
     def _run(self, upto=None):
         return _Run(self.cast, self.steps[: self.cursor if upto is None else upto])

@@ -52,7 +52,7 @@ def test_no_line_of_a_board_is_too_long_and_none_ends_in_blanks():
 
 def test_text_says_who_waits_on_what_and_what_changed():
     text = board_text(played(cursor=15).board())
-    assert "Last step: update 0 marks root 0 invalid, in kvm_tdp_mmu_invalidate_all_roots" in text
+    assert "Last step: update 0: marks root 0 invalid, in kvm_tdp_mmu_invalidate_all_roots" in text
     assert "b  vCPU 1, blocked: mmu_lock is held for write by update 0" in text
     assert "role 0xf84: level 4, direct, access 7, invalid (changed)" in text
     assert "refcount 2; root of vCPU 0" in text  # not changed by this step: not marked
@@ -69,7 +69,7 @@ def test_text_quotes_the_current_line_and_does_without_sources():
 
 def test_text_of_a_broken_board_starts_with_it():
     first = board_text(played().board()).splitlines()[:4]
-    assert "BROKEN at step 35 by update 1: wasted-zap." in first
+    assert "BROKEN at step 35: wasted-zap." in first
     assert "BROKEN" not in board_text(played(cursor=34).board())
 
 
@@ -193,16 +193,20 @@ def test_back_forward_goto_and_the_branch_that_was_left(widget):
     assert widget.board["left"] == {"code": left, "step": 1}
     other = widget.schedule
     widget.restore()
-    assert (widget.schedule, widget.board["step"]) == (left, 1)
+    assert (widget.board["steps"], widget.board["step"]) == (3, 1)
+    widget.goto(3)
+    assert widget.schedule == left
     widget.restore()
     assert widget.schedule == other
 
 
-def test_taking_the_same_step_again_is_no_branch(widget):
+def test_taking_the_same_step_again_is_no_branch_and_drops_nothing(widget):
     widget.step(0)
-    widget.back()
+    widget.step(2)
+    widget.goto(0)
     widget.step(0)
     assert widget.board["left"] is None
+    assert (widget.board["step"], widget.board["steps"]) == (1, 2)
 
 
 def test_run_goes_on_until_the_actor_blocks():
@@ -240,8 +244,10 @@ def test_a_branch_comes_back_without_the_schedule_code(widget):
     widget.goto(1)
     widget.step(0)
     widget.restore()
-    assert (widget.schedule, widget.board["step"]) == (left, 1)
+    assert (widget.board["steps"], widget.board["step"]) == (3, 1)
     assert widget.board["left"] == {"code": "p21:aa", "step": 2}
+    widget.goto(3)
+    assert widget.schedule == left
 
 
 def test_reset_keeps_the_branch_to_go_back_to():

@@ -72,9 +72,12 @@ def _head(board: Board) -> list[str]:
     lines = [f"{board['protocol']}, scenario {board['scenario']}: {where}", _last_step(board)]
     broken = board.get("broken")
     if broken:
-        who = board["actors"][broken["actor"]]["name"]
-        lines.append(f"BROKEN at step {broken['step']} by {who}: {broken['property']}.")
+        lines.append(f"BROKEN at step {broken['step']}: {broken['property']}.")
         lines.append(f"  {broken.get('sentence') or ''}".rstrip())
+    if board.get("advice"):
+        advice = board["advice"]
+        name = advice["property"] if isinstance(advice, Mapping) else advice
+        lines.append(f"Advice at this step: {name}.")
     if board.get("end"):
         lines.append(f"The end: {board['end']}.")
     lines.append(f"Schedule: {board.get('code') or '(no step yet)'}")
@@ -86,7 +89,8 @@ def _last_step(board: Board) -> str:
         return "At the start: nobody has taken a step."
     step = board["timeline"][board["step"] - 1]
     where = f", in {step['function']}, line {step['line']}" if step.get("function") else ""
-    return f"Last step: {board['actors'][step['actor']]['name']} {step['summary']}{where}."
+    who = board["actors"][step["actor"]]["name"]
+    return f"Last step: {who}: {board.get('did') or step['summary']}{where}."
 
 
 def _actors(board: Board) -> list[str]:
@@ -132,6 +136,9 @@ def _roots(board: Board) -> list[str]:
 def _root(board: Board, root: Mapping[str, Any]) -> Iterator[str]:
     at = f"roots.{root['index']}"
     role, state = root["role"], _STATE.get(root["state"], root["state"])
+    if root["state"] == "freed":
+        yield f"  {root['name']}, freed{_changed(board, at)}"
+        return
     yield (
         f"  {root['name']}, {state}{_changed(board, at + '.state')}: "
         f"role {role['word']:#x}: {role['text']}{_changed(board, at + '.role')}"

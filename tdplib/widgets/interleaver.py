@@ -42,7 +42,7 @@ class Interleaver(anywidget.AnyWidget):
 
     Parameters
     ----------
-    protocol : str or Protocol
+    protocol : str
         Whose code the actors run; ignored where `trace`, `code` or `session` say it.
     scenario : str or Scenario, optional
         Who takes part; by default the protocol's own scenario.
@@ -50,6 +50,12 @@ class Interleaver(anywidget.AnyWidget):
         Open this trace instead, at its start (see `at`).
     code : str, optional
         Open this schedule code instead.
+    own : function, list of functions, str or Path, optional
+        Kernel Python to put on top of the protocol, as `check` does; also what a schedule code
+        with ``+code`` in it was found in.
+    raw : bool
+        Make every atomic action a step of its own. By default a step is what a search counts as
+        one: a run of actions that nobody else can observe or disturb.
     session : Session, optional
         Go on with this session. The widget owns it from then on.
     at : {"start", "end"}
@@ -84,6 +90,8 @@ class Interleaver(anywidget.AnyWidget):
         *,
         trace: Any = None,
         code: str | None = None,
+        own: Any = None,
+        raw: bool = False,
         session: Any = None,
         at: str = "start",
     ) -> None:
@@ -91,10 +99,10 @@ class Interleaver(anywidget.AnyWidget):
             raise BadValueError(f"at is {at!r}, must be 'start' or 'end'")
         super().__init__()
         self._lock = threading.RLock()
-        self._reopen = _opener(protocol, scenario, trace, code, session)
+        self._reopen = _opener(protocol, scenario, trace, code, own, raw, session)
         self._session = session if session is not None else self._reopen()
         self._left: _Branch | None = None
-        self._ends: dict[str, Any] = {}
+        self._last: tuple[list[int], Any] = ([], None)
         if trace is not None or code is not None:
             self._session.goto(0 if at == "start" else self._session.board()["steps"])
         self._act(lambda: None)
@@ -152,28 +160,31 @@ class Interleaver(anywidget.AnyWidget):
     def _publish(self) -> None:
         session = self._session
         board = session.board()
-        earlier = None
-        if board["step"]:
-            session.goto(board["step"] - 1)
-            earlier = session.board()
-            session.goto(board["step"])
-        picture = snapshot(board, earlier, self._end_of(board))
+        here = board["step"]
+        earlier = self._board_at(here - 1, here) if here else None
+        ahead = self._last_board(board) if here < board["steps"] else None
+        steps = getattr(session, "steps", ())
+        step = steps[here - 1] if here and hasattr(steps[here - 1], "actions") else None
+        picture = snapshot(board, earlier, ahead, step)
         picture["left"] = self._left and {"code": self._left.code, "step": self._left.step}
         with self.hold_sync():
             self.set_trait("sources", board.get("sources") or {})
             self.set_trait("board", picture)
             self.set_trait("error", "")
 
-    def _end_of(self, board: Mapping[str, Any]) -> Any:
-        """Return what the timeline's last step breaks, looking ahead once for each schedule."""
-        code, here = board["code"], board["step"]
-        if here == board["steps"]:
-            self._ends = {code: board["broken"]}
-        elif code not in self._ends:
-            self._session.goto(board["steps"])
-            self._ends = {code: self._session.board()["broken"]}
-            self._session.goto(here)
-        return self._ends[code]
+    def _board_at(self, step: int, back_to: int) -> Mapping[str, Any]:
+        self._session.goto(step)
+        try:
+            return self._session.board()
+        finally:
+            self._session.goto(back_to)
+
+    def _last_board(self, board: Mapping[str, Any]) -> Any:
+        """Return the timeline's last board, made once for each timeline."""
+        actors = [entry["actor"] for entry in board["timeline"]]
+        if self._last[0] != actors:
+            self._last = actors, self._board_at(board["steps"], board["step"])
+        return self._last[1]
 
     def _index(self, actor: int | str) -> int:
         actors = self.board["actors"]
@@ -185,10 +196,20 @@ class Interleaver(anywidget.AnyWidget):
         return check_int("actor", actor, 0, len(actors) - 1)
 
     def _step(self, actor: int) -> None:
-        board = self.board
+        here, timeline = self._session.board()["step"], self.board["timeline"]
+        if here < len(timeline) and timeline[here]["actor"] == actor:
+            self._session.forward()  # the step that was taken here before: no new branch
+            return
+        left = self._branch() if here < len(timeline) else self._left
         self._session.step(actor)
-        if board["step"] < board["steps"] and self._session.code() != board["code"]:
-            self._left = _Branch.of(board)
+        self._left = left
+
+    def _branch(self) -> _Branch | None:
+        """Return the timeline as it is, or None if it is empty."""
+        actors = [entry["actor"] for entry in self.board["timeline"]]
+        here = self.board["step"]
+        code = self._board_at(len(actors), here)["code"]
+        return _Branch(code, here, actors) if actors else None
 
     def _run(self, actor: int) -> None:
         self._step(actor)
@@ -201,7 +222,7 @@ class Interleaver(anywidget.AnyWidget):
         raise TdplibError(f"{name} was stopped after {RUN_LIMIT} steps: it does not block.")
 
     def _reset(self) -> None:
-        self._left = _Branch.of(self.board) or self._left
+        self._left = self._branch() or self._left
         self._session = self._reopen()
         self._session.goto(0)
 
@@ -209,7 +230,7 @@ class Interleaver(anywidget.AnyWidget):
         branch = self._left
         if branch is None:
             raise TdplibError("There is no branch to go back to: none has been left yet.")
-        here = _Branch.of(self.board)
+        here = self._branch()
         self._left = here
         pairs = zip(branch.actors, here.actors if here else (), strict=False)
         common = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
@@ -281,15 +302,9 @@ class _Branch:
     step: int
     actors: list[int]
 
-    @classmethod
-    def of(cls, board: Mapping[str, Any]) -> _Branch | None:
-        """Return the timeline of `board`, or None if it is empty."""
-        actors = [entry["actor"] for entry in board["timeline"]]
-        return cls(board["code"], board["step"], actors) if actors else None
-
 
 def _opener(
-    protocol: Any, scenario: Any, trace: Any, code: str | None, session: Any
+    protocol: Any, scenario: Any, trace: Any, code: Any, own: Any, raw: bool, session: Any
 ) -> Callable[[], Any]:
     """Return what opens the session that the arguments of `Interleaver` ask for, each time anew."""
     choices = {"trace": trace, "code": code, "session": session}
@@ -302,4 +317,8 @@ def _opener(
 
     if trace is not None:
         return lambda: Session.from_trace(trace)
-    return lambda: Session.from_code(code) if code is not None else Session(protocol, scenario)
+    if code is not None:
+        return lambda: Session.from_code(code, own)
+    if own is not None:
+        return lambda: Session(protocol, scenario, code=own, raw=raw)
+    return lambda: Session(protocol, scenario, raw=raw)

@@ -1,7 +1,7 @@
 """
 From a session's board to what the page paints: a fresh plain value that nobody changes again.
 
-Four things are added to the Board dictionary, each of them worked out here and not in the page:
+Some things are added to the Board dictionary, each of them worked out here and not in the page:
 
 `was`
     path -> value one step earlier, for each path in `changed`; so that the page can say ``2 -> 1``.
@@ -9,8 +9,17 @@ Four things are added to the Board dictionary, each of them worked out here and 
     the same in words, one short phrase for each thing that changed.
 `roots[i].role.fields`
     the role word taken apart: `name`, `first` (lowest bit), `width`, `value`, `changed`.
+`broken.at_end`
+    whether the property is one of the end (a deadlock, a leak): then no single line broke it.
+`advice`
+    None, or the `property` and `sentence` of the advice that the last step gave rise to.
 `ahead`
-    while the cursor stands in the past: what the last step of this timeline breaks, or None.
+    while the cursor stands in the past, and the timeline's last step breaks something or gives
+    rise to advice: its `step`, the `property`, and `advice` (a boolean); else None.
+`actions`
+    the actions of the last step: `function`, `line`, `source`, `effect`, `kind`.
+`did`
+    the last step in words: the effects of its actions, without the mere reads.
 """
 
 from __future__ import annotations
@@ -19,6 +28,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from tdplib.properties import PROPERTIES
 from tdplib.words import role
 
 __all__ = ["at_path", "role_fields", "snapshot"]
@@ -27,30 +37,70 @@ ALWAYS_SHOWN = ("level", "direct", "access", "invalid")
 """Fields of the role word that are shown even where they are 0."""
 
 
-def snapshot(board: Mapping[str, Any], earlier: Mapping[str, Any] | None, ahead: Any) -> dict:
+def snapshot(
+    board: Mapping[str, Any],
+    earlier: Mapping[str, Any] | None = None,
+    ahead: Mapping[str, Any] | None = None,
+    step: Any = None,
+) -> dict:
     """
     Return a deep copy of `board`, without its `sources`, with the additions named above.
 
     earlier : the board one step before, or None at the start.
-    ahead : the `broken` entry of the timeline's last board, or None.
+    ahead : the timeline's last board, or None if this is it.
+    step : the `Step` that led here, or None.
     """
     now = copy.deepcopy({key: value for key, value in board.items() if key != "sources"})
-    now["ahead"] = copy.deepcopy(ahead) if board["step"] < board["steps"] else None
+    now["advice"] = _advice(board.get("advice"))
+    now["ahead"] = _ahead(ahead)
+    if now["broken"]:
+        now["broken"]["at_end"] = _kind(now["broken"]["property"]) == "end"
+    now["actions"] = [_action(action) for action in step.actions] if step else []
+    now["did"] = _did(now)
     now["changed"] = list(dict.fromkeys(_worth_marking(now, earlier)))
     now["was"] = dict(_old_values(now, earlier)) if earlier else {}
     now["changes"] = list(dict.fromkeys(_phrases(now))) if earlier else []
     for root in now["roots"]:
         old = at_path(earlier, f"roots.{root['index']}.role.word") if earlier else None
+        root["role"].pop("bits", None)  # the same, without what changed
         root["role"]["fields"] = role_fields(root["role"]["word"], old)
     return now
 
 
+def _kind(name: str) -> str:
+    return next((each.kind for each in PROPERTIES if each.name == name), "step")
+
+
+def _advice(name: str | None) -> dict | None:
+    sentence = next((each.sentence for each in PROPERTIES if each.name == name), "")
+    return {"property": name, "sentence": sentence} if name else None
+
+
+def _ahead(last: Mapping[str, Any] | None) -> dict | None:
+    broken = last and last["broken"]
+    name = broken["property"] if broken else last and last.get("advice")
+    return {"step": last["steps"], "property": name, "advice": not broken} if name else None
+
+
+def _action(action: Any) -> dict:
+    return {key: getattr(action, key) for key in ("function", "line", "source", "effect", "kind")}
+
+
+def _did(now: Mapping[str, Any]) -> str:
+    """Say what the last step did: all its effects but the reads, or its summary if it only read."""
+    if not now["step"]:
+        return ""
+    told = [a["effect"] for a in now["actions"] if a["kind"] not in ("read", "private", "model")]
+    return "; ".join(told) or now["timeline"][now["step"] - 1]["summary"]
+
+
 def _worth_marking(now: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> Iterator[str]:
-    """Give the changed paths; of a root that is new only its state, not each of its fields."""
+    """Give the changed paths; of a root that is new or gone only its state, not every field."""
     for path in now.get("changed", ()):
         at = ".".join(path.split(".")[:2])
-        new = path.startswith("roots.") and at_path(earlier, at) is None
-        yield f"{at}.state" if new else path
+        root = at_path(now, at) if path.startswith("roots.") else None
+        alone = root and (root["state"] == "freed" or at_path(earlier, at) is None)
+        yield f"{at}.state" if alone else path
 
 
 def role_fields(word: int, old: int | None = None) -> list[dict]:

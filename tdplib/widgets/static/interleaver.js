@@ -71,16 +71,17 @@ export function narration(board) {
   if (!board.actors) return "Waiting for the kernel.";
   if (!board.step) return "At the start: nobody has taken a step.";
   const step = board.timeline[board.step - 1];
-  const where = step.function ? ` in ${step.function}, line ${step.line}` : "";
+  const where = step.function ? ` (${step.function}, line ${step.line})` : "";
   const end = board.end && !board.broken ? ` ${capital(board.end)}.` : "";
-  return `${board.actors[step.actor].name} ${step.summary}${where}.${end}`;
+  return `${board.actors[step.actor].name}: ${board.did}${where}.${end}`;
 }
 
-/** The line under it: what broke; at the start what lies ahead; else what the step changed. */
+/** The line under it: what broke or is advised; at the start what lies ahead; else what changed. */
 export function consequence(board) {
-  const { broken, ahead, step, changes } = board;
-  if (broken) return `✗ ${broken.property} is broken by ${board.actors[broken.actor].name}. ${broken.sentence || ""}`;
-  if (!step && ahead) return `This path breaks ${ahead.property} at step ${ahead.step}.`;
+  const { broken, advice, ahead, step, changes } = board;
+  if (broken) return `✗ ${broken.property} is broken. ${broken.sentence || ""}`;
+  if (advice) return `Advice, ${advice.property}: ${advice.sentence}`;
+  if (!step && ahead) return `This path ${ahead.advice ? "shows" : "breaks"} ${ahead.property} at step ${ahead.step}.`;
   if (!step) return "Press a letter to step that actor, the arrows to move in time.";
   return `changed: ${changes && changes.length ? changes.join("; ") : "nothing that is shared"}`;
 }
@@ -88,7 +89,7 @@ export function consequence(board) {
 /** What one tick of the timeline is called. */
 export function tickLabel(board, entry, bad) {
   if (!entry) return "The start";
-  const breaks = bad ? `; breaks ${bad.property}` : "";
+  const breaks = bad ? `; ${bad.advice ? "shows" : "breaks"} ${bad.property}` : "";
   const later = entry.step > board.step ? "; not taken yet" : "";
   return `Step ${entry.step}: ${board.actors[entry.actor].name} ${entry.summary}${breaks}${later}`;
 }
@@ -99,7 +100,7 @@ export function buttonFace(actor, board) {
   const done = actor.status === "done";
   const why = actor.reason || (done ? "its function has returned" : actor.status);
   const name = `${actor.name} cannot move: ${why}`;
-  if (board.broken && !done) return ["Stopped", "the path ends here", name];
+  if (board.broken && !board.broken.at_end && !done) return ["Stopped", "the path ends here", name];
   return [capital(actor.status), why.replace(/^(idle|blocked): /, ""), name];
 }
 
@@ -206,6 +207,13 @@ const COLUMNS = ["root", "role", "refcount", "root of", "list", "queue", "async_
 /** One row of the table of roots; `extras` are the protocol's own fields, a column each. */
 function rootRow(board, root, extras) {
   const at = `roots.${root.index}`;
+  const labels = [...COLUMNS, ...extras];
+  const state = value(board, `${at}.state`, () => (root.state === "freeing" ? "waits for RCU" : root.state));
+  const head = h("th", { scope: "row" }, root.name, div("tdp-kind", state));
+  if (root.state === "freed") {
+    const gone = h("td", { colspan: labels.length - 1 }, "its fields are nobody's any more");
+    return h("tr", { class: "tdp-off" }, head, gone);
+  }
   const flag = (key, yes, no) => value(board, `${at}.${key}`, () => (root[key] ? yes : no));
   const ran = root.running || isChanged(board, `${at}.running`);
   const cells = [
@@ -215,15 +223,18 @@ function rootRow(board, root, extras) {
     flag("listed", "on", "off"),
     ran ? flag("running", "running", root.queued ? "queued" : "done") : flag("queued", "queued", "–"),
     flag("async_data", "kvm", "NULL"),
-    (root.sptes || []).map((s) => div(s.present ? "tdp-on" : "tdp-off", span("tdp-index", `[${s.index}] `),
-      value(board, `${at}.sptes.${s.index}`, () => s.text))),
+    (root.sptes || []).map((s) => spteLine(board, s, `${at}.sptes.${s.index}`)),
     ...extras.map((k) => value(board, `${at}.extra.${k}`, String, (root.extra || {})[k])),
   ];
-  const labels = [...COLUMNS, ...extras];
-  const state = value(board, `${at}.state`, () => (root.state === "freeing" ? "waits for RCU" : root.state));
-  return h("tr", { class: `tdp-${root.state}` },
-    h("th", { scope: "row" }, root.name, div("tdp-kind", state)),
-    cells.map((cell, i) => h("td", { "data-label": labels[i + 1] }, cell)));
+  return h("tr", {}, head, cells.map((cell, i) => h("td", { "data-label": labels[i + 1] }, cell)));
+}
+
+/** One entry of a root's table: short for the eye, in full words in the title and for a screen reader. */
+function spteLine(board, spte, at) {
+  const short = spte.present ? `present ${hex(spte.value)}` : spte.value ? hex(spte.value) : "not present";
+  const full = spte.value ? hidden(`: ${spte.text}`) : null;
+  return h("div", { class: spte.present ? "tdp-on" : "tdp-off", title: spte.text },
+    span("tdp-index", `[${spte.index}] `), value(board, at, () => short), full);
 }
 
 /** The roots; a slot that has not been handed out yet keeps its place. */
@@ -324,9 +335,11 @@ class View {
     this.copied = h("span", { class: "tdp-copied", role: "status" });
     this.left = h("div", { class: "tdp-left", hidden: "" });
     this.words = h("ol", { class: "tdp-steps" });
+    this.actions = h("ol", { class: "tdp-steps" });
     const copy = button("Copy the schedule code", { class: "tdp-copy", "data-copy": true }, "Copy");
     this.foot = div("tdp-foot", div("tdp-schedule", span("", "schedule "), this.code, " ", copy, this.copied),
-      this.left, h("details", {}, h("summary", {}, "Steps in words"), this.words),
+      this.left, h("details", {}, h("summary", {}, "Last step, action by action"), this.actions),
+      h("details", {}, h("summary", {}, "Steps in words"), this.words),
       h("details", {}, h("summary", {}, "Keys"), h("dl", { class: "tdp-keys" },
         row("a b c …, or 1 2 3 …", "step that actor"),
         row("Shift and the letter", "run that actor until it blocks or is done"),
@@ -448,6 +461,9 @@ class View {
     this.title.replaceChildren(h("b", {}, board.protocol), span("tdp-scenario", ` ${board.scenario}`));
     this.count.replaceChildren("step ", h("b", {}, String(board.step)), ` of ${board.steps}`);
     put(this.status, "data-broken", board.broken ? true : null);
+    put(this.status, "data-advice", board.advice ? true : null);
+    put(this.said, "title", narration(board));
+    put(this.more, "title", consequence(board));
     this.more.textContent = consequence(board);
     this.roots.replaceChildren(rootsTable(board));
     this.shared.replaceChildren(sharedCard(board));
@@ -495,16 +511,17 @@ class View {
   tick(entry) {
     const { board } = this;
     const step = entry ? entry.step : 0;
-    const breaks = board.broken || board.ahead;
+    const here = board.broken || (board.advice && { ...board.advice, advice: true, step: board.step });
+    const breaks = here || board.ahead;
     const bad = breaks && step > 0 && breaks.step === step ? breaks : null;
     const now = step === board.step;
-    const classes = ["tdp-tick", now && "tdp-now", step > board.step && "tdp-later", bad && "tdp-bad",
+    const classes = ["tdp-tick", now && "tdp-now", step > board.step && "tdp-later", bad && (bad.advice ? "tdp-advice" : "tdp-bad"),
       entry && entry.switch && "tdp-switch"].filter(Boolean).join(" ");
     const label = tickLabel(board, entry, bad);
     const node = button(label, { class: classes, title: label, "data-do": "goto", "data-step": step,
       "aria-current": now ? "step" : null }, span("tdp-tickno", step % 5 && !now ? "" : String(step)));
     if (entry) {
-      node.append(span(`tdp-mark ${hue(entry.actor)}`, bad ? "✗" : board.actors[entry.actor].letter));
+      node.append(span(`tdp-mark ${hue(entry.actor)}`, bad ? (bad.advice ? "!" : "✗") : board.actors[entry.actor].letter));
       node.style.setProperty("--row", entry.actor);
     }
     return node;
@@ -521,7 +538,7 @@ class View {
   }
 
   paintFoot() {
-    const { code, timeline, actors, step, left } = this.board;
+    const { code, timeline, actors, actions, step, left } = this.board;
     this.code.textContent = code || "(no step yet)";
     this.copied.textContent = "";
     this.left.hidden = !left;
@@ -530,6 +547,8 @@ class View {
       this.left.replaceChildren(span("", "branch left behind "), h("code", {}, left.code), " ",
         button("Go back to the branch left behind", attrs, "Go back to it"));
     }
+    this.actions.replaceChildren(...(actions || []).map((a) => h("li", {}, `${a.effect} `,
+      span("tdp-kind", `${a.function} ${a.line} `), h("code", {}, a.source))));
     this.words.replaceChildren(...timeline.map((t) => h("li", { class: t.step > step ? "tdp-later" : null },
       h("b", {}, actors[t.actor].name), ` ${t.summary} `, span("tdp-kind", `${t.function || ""} ${t.line || ""}`))));
   }
@@ -573,7 +592,8 @@ class Lane {
     for (const b of [this.step, this.run]) put(b, "aria-disabled", actor.status === "ready" ? null : true);
     this.step.replaceChildren(span("tdp-verb", verb), span("tdp-next", about));
     this.paintPath(actor);
-    this.paintSource(actor, sources[actor.function], moved ? last : null, board.broken);
+    const broken = board.broken && !board.broken.at_end && board.broken.actor === actor.index ? board.broken : null;
+    this.paintSource(actor, sources[actor.function], moved ? this.ran(last, board) : [], broken);
     const locals = Object.entries(actor.locals || {});
     this.locals.replaceChildren(...locals.map(([k, v]) => h("code", {}, `${k} = ${v}`)));
   }
@@ -585,7 +605,13 @@ class Lane {
     put(this.path, "title", actor.function ? `${stack.join(" › ")}; ${actor.file}, line ${actor.line}` : null);
   }
 
-  paintSource(actor, source, last, broken) {
+  /** The lines that the last step went through, as "function:line". */
+  ran(last, board) {
+    const all = board.actions && board.actions.length ? board.actions : [last];
+    return all.map((a) => `${a.function}:${a.line}`);
+  }
+
+  paintSource(actor, source, ran, broken) {
     const lines = source ? source.lines : [];
     const notes = docstringLines(lines);
     put(this.source, "aria-label", source ? `Source of ${actor.function}, at line ${actor.line}` : "No source");
@@ -593,9 +619,9 @@ class Lane {
     this.source.replaceChildren(...lines.flatMap((text, i) => {
       const number = source.first + i;
       const here = number === actor.line && actor.status !== "done";
-      const bad = here && broken && broken.actor === actor.index;
-      const ran = Boolean(last) && last.function === actor.function && last.line === number;
-      const line = this.line(number, sourceText(text, notes[i]), { here, ran, bad });
+      const bad = here && broken;
+      const done = ran.includes(`${actor.function}:${number}`);
+      const line = this.line(number, sourceText(text, notes[i]), { here, done, bad });
       if (here) this.current = line;
       const note = () => div("tdp-broken-note", h("b", {}, broken.property), " ", broken.sentence || "");
       return bad ? [line, note()] : [line];
@@ -603,11 +629,11 @@ class Lane {
     if (!lines.length) this.source.append(div("tdp-none", actor.status === "done" ? "done" : "no source"));
   }
 
-  line(number, text, { here, ran, bad }) {
-    const classes = ["tdp-line", here && "tdp-here", ran && "tdp-ran", bad && "tdp-bad"].filter(Boolean);
-    const word = bad ? " (breaks here)" : here ? " (stands here)" : ran ? " (just done)" : null;
+  line(number, text, { here, done, bad }) {
+    const classes = ["tdp-line", here && "tdp-here", done && "tdp-ran", bad && "tdp-bad"].filter(Boolean);
+    const word = bad ? " (breaks here)" : here ? " (stands here)" : done ? " (just done)" : null;
     return h("div", { class: classes.join(" "), "aria-current": here ? true : null },
-      sign("tdp-gutter", bad ? "✗" : here ? "▸" : ran ? "✓" : ""), span("tdp-lineno", String(number)),
+      sign("tdp-gutter", bad ? "✗" : here ? "▸" : done ? "✓" : ""), span("tdp-lineno", String(number)),
       text, word ? hidden(word) : null);
   }
 
