@@ -12,8 +12,8 @@ from .errors import BadValueError, nearest
 
 __all__ = ["Verdict", "check"]
 
-REDUCTIONS = ("merge", "lockset", "symmetry")
-DEFAULT_REDUCTIONS = ("merge", "lockset")
+REDUCTIONS = ("merge", "lockset", "acquire", "symmetry")
+DEFAULT_REDUCTIONS = ("merge", "lockset", "acquire")
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def check(
     scenario : a name, a `Scenario`, or None for the protocol's own
     properties : names of the properties to look at (None: all); the others are not told, their paths still end where they break
     max_states, max_memory (bytes), max_seconds : bounds; when one is met the verdict is not complete, and says so first
-    reductions : which of "merge", "lockset", "symmetry" are on; none changes a verdict
+    reductions : which of "merge", "lockset", "acquire", "symmetry" are on; none changes a verdict
     progress : called as progress(states, depth, seconds, memory) every so often
 
     Raises

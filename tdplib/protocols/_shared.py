@@ -179,12 +179,15 @@ def kvm_mmu_free_roots(vcpu):
 def kvm_mmu_free_obsolete_roots(vcpu):
     """Serve KVM_REQ_MMU_FREE_OBSOLETE_ROOTS: drop the root if it is invalid.
 
-    No lock is needed to look: the vCPU's own reference keeps the root, and `invalid` never goes
-    back to 0.
+    The kernel looks before it takes mmu_lock, which it may: the vCPU's own reference keeps the
+    root, and `invalid` never goes back to 0. Here it looks with the lock held, which is as good.
     """
+    write_lock(vcpu.kvm.mmu_lock)
     root = vcpu.arch.mmu.root
     if root is not None and root.role.invalid:
-        kvm_mmu_free_roots(vcpu)
+        kvm_tdp_mmu_put_root(vcpu.kvm, root, False)
+        vcpu.arch.mmu.root = None
+    write_unlock(vcpu.kvm.mmu_lock)
 
 
 def vcpu_enter_guest(vcpu):

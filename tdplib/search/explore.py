@@ -28,16 +28,24 @@ class Limits:
 
 @dataclass(frozen=True)
 class Reductions:
-    """Which reductions are on; none changes a verdict. `symmetry` needs interchangeable actors, and does nothing without."""
+    """
+    Which reductions are on; none changes a verdict.
+
+    merge : private work goes with the visible operation before it
+    lockset : operations nobody else can observe or disturb are taken without branching
+    acquire : taking a lock goes with the operation after it (whatever others do between the two, they could have done before)
+    symmetry : states that differ by a permutation of interchangeable actors count once
+    """
 
     merge: bool = True
     lockset: bool = True
+    acquire: bool = True
     symmetry: bool = False
 
     @property
     def mode(self) -> int:
         """The bits the kernels take."""
-        return (1 if self.merge or self.lockset else 0) | (2 if self.lockset else 0)
+        return (1 if self.merge or self.lockset or self.acquire else 0) | 2 * self.lockset | 4 * self.acquire
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,14 @@ Kernels that run an actor: unpack its live registers, execute, stop where an act
 from .._jit import kernel
 from . import codes
 from ._execute import (
-    DONE, LEAK, OP_ALLOC, OP_END, OP_FLUSHWAIT, OP_LISTEMPTY, OP_LISTFIRST, OP_LOAD, OP_MUNLOCK, OP_RCULOCK, OP_REFDECTEST, OP_RLOCK, OP_WQDONE,
+    DONE, LEAK, OP_ALLOC, OP_END, OP_FLUSHWAIT, OP_FREE, OP_LISTEMPTY, OP_LISTFIRST, OP_LOAD, OP_MUNLOCK, OP_RCULOCK, OP_REFDECTEST, OP_RLOCK, OP_WQDONE, OP_ZAPBEGIN,
     execute_field, execute_list, execute_lock, execute_model, execute_private, execute_queue, execute_rcu,
+    is_queued, running_item,
 )  # fmt: skip
 from ._memory import intern_word, is_invalid, load, load_raw, page_row, page_state, stop_record
 from .codes import ACTOR, BLOCKED, BOUND, BROKEN, M_WORDS, N_AUX, N_FLAGS, N_OP, N_STOP, NODE, REG, STOP
 
-MERGE, LOCKSET = 1, 2
+MERGE, LOCKSET, ACQUIRE = 1, 2, 4
 LONG_RUN = 4000
 """Operations after which a reduced action ends at the next statement, so that an endless private loop is a cycle of states, not a hang."""
 
@@ -80,16 +81,35 @@ def pack(im, mem, st, actor, node):
 
 
 @kernel
+def is_free(im, mem, st, at, regs, actor):
+    """Return True if nobody else can observe or disturb the visible operation at `at` (see `lang.independence`)."""
+    flags, op = im[at + N_FLAGS], im[at + N_OP]
+    if flags & codes.OWNED:
+        return True
+    if op == OP_FLUSHWAIT:
+        return mem[regs + im[at + codes.N_A]] == 0
+    if not flags & codes.IDLE_OWNED:
+        return False
+    pointer = mem[regs + (im[at + codes.N_OBJ] if op < OP_ZAPBEGIN and op != OP_FREE else im[at + codes.N_A])]
+    if pointer == 0 or is_queued(im, st, pointer - 1):
+        return False
+    for other in range(im[codes.H_ACTORS]):
+        if other != actor and running_item(im, st, other) == pointer:
+            return False
+    return True
+
+
+@kernel
 def run(im, mem, st, actor, mode, log):
     """
     Take one action of `actor`. Return 0 and the state after it in `st`, or BLOCKED, BROKEN - k, BOUND - k with `st` spoilt.
 
-    mode : MERGE | LOCKSET bits; log : int64[::1], empty or [count, node, node, ...] to be filled with the nodes executed
+    mode : MERGE | LOCKSET | ACQUIRE bits; log : int64[::1], empty or [count, node, node, ...] to be filled with the nodes executed
     """
     node = unpack(im, mem, st, actor)
     regs = im[im[codes.H_ACTOR] + actor * ACTOR + codes.A_REGS]
     nodes = im[codes.H_NODE]
-    seen, seen_here, passed, count = False, False, False, 0
+    seen, seen_here, acted, passed, count = False, False, False, False, 0
     while True:
         at = nodes + node * NODE
         flags = im[at + N_FLAGS]
@@ -98,12 +118,12 @@ def run(im, mem, st, actor, mode, log):
             if mode == 0 or (count > LONG_RUN and flags & codes.STARTS):
                 return pack(im, mem, st, actor, node)
             passed, seen_here = True, False
+        free = False
         if flags & codes.VISIBLE:
-            free = mode & LOCKSET and (flags & codes.OWNED or op == OP_FLUSHWAIT and mem[regs + im[at + codes.N_A]] == 0)
-            if passed and seen and not free:
+            free = mode & LOCKSET and is_free(im, mem, st, at, regs, actor)
+            if passed and not free and (seen or flags & codes.BLOCKING and acted):
                 return pack(im, mem, st, actor, node)
-            seen = seen or not free
-            seen_here = True
+            seen_here = acted = True
         after = execute(im, mem, st, at, regs, actor)
         if after < 0:
             if after == DONE:
@@ -111,6 +131,8 @@ def run(im, mem, st, actor, mode, log):
             if passed:
                 return pack(im, mem, st, actor, node)
             return after
+        if flags & codes.VISIBLE and not free:
+            seen = seen or not (mode & ACQUIRE and flags & codes.ACQUIRES and after == im[at + codes.N_NEXT])
         if log.size > 0 and log[0] < log.size - 1:
             log[0] += 1
             log[log[0]] = node
