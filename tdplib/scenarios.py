@@ -16,9 +16,9 @@ from .errors import BadValueError, check_int, nearest
 __all__ = ["DEFAULTS", "SCENARIOS", "ActorSpec", "Scenario", "default", "find", "vary"]
 
 BOUNDS: dict[str, tuple[int, int]] = {
-    "vcpus": (0, 6), "faults": (1, 4), "unload": (0, 1), "updates": (0, 4), "nx_toggles": (0, 2),
-    "notifiers": (0, 2), "markers": (0, 2), "zap_all": (0, 1), "workers": (0, 2),
-    "entries": (1, 4), "levels": (1, 1), "roots": (0, 12), "first_gfn": (0, 3),
+    "vcpus": (0, 4), "faults": (1, 4), "unload": (0, 1), "updates": (0, 4), "nx_toggles": (0, 2),
+    "notifiers": (0, 2), "markers": (0, 4), "zap_all": (0, 1), "workers": (0, 2),
+    "entries": (1, 4), "levels": (1, 1), "roots": (0, 8), "first_gfn": (0, 3),
     "root_role": (0, 0xFFFFFFFF),
 }  # fmt: skip
 """Lowest and highest value of each number of a scenario."""
@@ -30,8 +30,8 @@ class ActorSpec:
     One actor: the function it runs, from its start to its end.
 
     name : shown to people, e.g. ``"vCPU 0"``; no two actors of a scenario share one
-    kind : ``vcpu | update | nx | notifier | zap-all | marker | worker``; actors of one kind may
-        be interchangeable
+    kind : ``vcpu | update | nx | notifier | zap-all | worker``; actors of one kind may be
+        interchangeable
     function : a function of the protocol's units
     args : its arguments: ``"kvm"``, ``"vcpu0"``, ``"vcpu1"``, ... or integers
     """
@@ -53,12 +53,14 @@ class Scenario:
     updates : memslot updates, an actor each
     nx_toggles : NX huge page toggles, an actor each
     notifiers : notifier walks, an actor each; walk `n` is for the gfn of vCPU `n`
-    markers : tasks that mark a root invalid with mmu_lock held for read (see `marker_thread`)
+    markers : so many of the vCPUs, after their faults, mark one spare root invalid with mmu_lock
+        held for read (see `vcpu_marker_thread`)
     zap_all : 1 for a notifier release that zaps every root
     workers : workers of the queue; a protocol without a queue has none, whatever stands here
     entries : SPTEs of a table
     levels : levels of a table; the protocols know one
-    roots : root slots, never reused; 0 (the default): as many as a correct protocol can need
+    roots : root slots, never reused; 0 (the default): as many as a correct protocol can need,
+        but 8 at most
     first_gfn : gfn of vCPU 0's faults
     root_role : the role word a vCPU asks for (0x784: level 4, direct, access 7)
 
@@ -89,13 +91,16 @@ class Scenario:
             check_int(f"scenario: {field}", int(getattr(self, field)), low, high)
         if not any(self._counts()):
             raise BadValueError("scenario: nobody runs; set vcpus, updates or another actor")
-        if self.markers and not self.vcpus:
-            raise BadValueError("scenario: markers take their role from vCPU 0; set vcpus to 1")
+        if self.markers > self.vcpus:
+            raise BadValueError(
+                f"scenario: markers is {self.markers}, but the markers are vCPUs: "
+                f"must be in 0..{self.vcpus} here"
+            )
         if self.roots == 0:
-            object.__setattr__(self, "roots", self._roots_needed())
+            object.__setattr__(self, "roots", min(BOUNDS["roots"][1], self._roots_needed()))
 
     def _counts(self) -> tuple[int, ...]:
-        others = (self.nx_toggles, self.notifiers, self.zap_all, self.markers)
+        others = (self.nx_toggles, self.notifiers, self.zap_all)
         return (self.vcpus, self.updates, *others)
 
     def _roots_needed(self) -> int:
@@ -104,11 +109,11 @@ class Scenario:
 
         A new root is made only when no valid one is listed, so each but the first stands for one
         that went out of service: by a fast zap, or by its last put; a vCPU drops a valid root
-        once, in the end. A marker makes at most one of its own.
+        once, in the end. Markers share one of their own.
         """
         if not self.vcpus:
             return 1
-        return self.vcpus + self.updates + self.nx_toggles + self.markers
+        return self.vcpus + self.updates + self.nx_toggles + min(self.markers, 1)
 
     def gfn(self, vcpu: int) -> int:
         """Return the gfn at which vCPU number `vcpu` faults, ``0 <= gfn < entries``."""
@@ -126,7 +131,11 @@ class Scenario:
     def _actors(self, has_queue: bool) -> Iterator[ActorSpec]:
         for v in range(self.vcpus):
             args = ("kvm", f"vcpu{v}", self.gfn(v), self.faults, self.unload)
-            yield ActorSpec(f"vCPU {v}", "vcpu", "vcpu_thread", args)
+            if v < self.markers:
+                more = (*args, self.markers)
+                yield ActorSpec(f"vCPU {v}", "vcpu", "vcpu_marker_thread", more)
+            else:
+                yield ActorSpec(f"vCPU {v}", "vcpu", "vcpu_thread", args)
         for n in range(self.updates):
             yield ActorSpec(f"update {n}", "update", "memslot_update_thread", ("kvm",))
         yield from _numbered("NX toggle", "nx", "nx_toggle_thread", ("kvm",), self.nx_toggles)
@@ -135,8 +144,6 @@ class Scenario:
             yield ActorSpec(label, "notifier", "notifier_thread", ("kvm", self.gfn(n)))
         if self.zap_all:
             yield ActorSpec("zap all", "zap-all", "zap_all_thread", ("kvm",))
-        for n in range(self.markers):
-            yield ActorSpec(f"marker {n}", "marker", "marker_thread", ("kvm", "vcpu0"))
         if has_queue:
             workers = self.workers
             yield from _numbered("zap worker", "worker", "zap_worker_thread", ("kvm",), workers)
@@ -158,7 +165,7 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario(name="requeue", vcpus=1, updates=2, first_gfn=1),
         Scenario(name="two-vcpus", updates=1),
         Scenario(name="small-notifier", vcpus=1, updates=1, notifiers=1, first_gfn=1),
-        Scenario(name="small-markers", vcpus=1, updates=0, markers=2),
+        Scenario(name="small-markers", updates=0, unload=0, markers=2),
         Scenario(name="nx-toggle", updates=1, nx_toggles=1),
         Scenario(name="notifier", updates=1, notifiers=1),
         Scenario(name="zap-all", vcpus=1, updates=1, zap_all=1, first_gfn=1),
@@ -168,7 +175,7 @@ SCENARIOS: dict[str, Scenario] = {
 """The named scenarios. ``small`` and the others so called suit a slow explorer."""
 
 _WITH_NOTIFIER = Scenario(name="default+notifier", notifiers=1)
-_WITH_MARKERS = Scenario(name="default+markers", markers=2)
+_WITH_MARKERS = Scenario(name="default+markers", unload=0, markers=2)
 
 DEFAULTS: dict[str, Scenario] = {
     "delist-at-queue": _WITH_NOTIFIER,

@@ -12,7 +12,7 @@ One level, few entries.
     huge pages, one zap pass instead of two or four, and no "restart from the root" after a yield.
     Nothing said here covers the freeing of child tables.
 One role, one address space.
-    All vCPUs want the same root. No SMM or nested root (but for the markers' own), no cache of
+    All vCPUs want the same root. No SMM or nested root, no cache of
     previous roots: the prev_roots bug fixed by cf4a8693d97a cannot show.
 No shadow MMU.
     kvm_zap_obsolete_pages and its yields are absent; mmu_valid_gen is toggled and decides nothing.
@@ -36,6 +36,11 @@ held for write, faults and the worker with it held for read.
 """
 
 from tdplib.lang.kernel import *
+
+
+class kvm:
+    spare_root: page
+
 
 # Roots and SPTEs
 
@@ -260,32 +265,31 @@ def zap_worker_thread(kvm):
         workqueue_done(kvm.arch.tdp_mmu_zap_wq)
 
 
-def marker_thread(kvm, vcpu):
-    """Take a root out of service with mmu_lock held for read only, beside others who do the same.
+def vcpu_marker_thread(kvm, vcpu, gfn, faults, unload, markers):
+    """A vCPU that, after its faults, takes a root out of service, beside others who do the same.
 
-    No kernel does this; it is here to show why the helper is an xchg. The root is an SMM one
-    that no vCPU of the scenario runs on: the first marker makes it, each holds a reference to it.
-    Whoever is told that it was valid would have to queue it. That is left out: it has no SPTEs.
+    No kernel does this with mmu_lock held for read only; it is here to show why the helper is an
+    xchg. The root is a spare one that is on no list and no vCPU runs on. Whoever is told that it
+    was valid would have to queue it; that is left out.
     """
-    role = vcpu.arch.mmu.root_role
-    role.smm = 1
-    write_lock(kvm.mmu_lock)
-    root = marker_root(vcpu, role)
-    write_unlock(kvm.mmu_lock)
+    vcpu_thread(kvm, vcpu, gfn, faults, unload)
     read_lock(kvm.mmu_lock)
+    root = spare_root(kvm, vcpu, markers)
     if not kvm_tdp_root_mark_invalid(root):
         model_marked_invalid(root)
-    kvm_tdp_mmu_put_root(kvm, root, True)
+    if refcount_dec_and_test(root.tdp_mmu_root_count):
+        tdp_mmu_free_sp(root)
     read_unlock(kvm.mmu_lock)
 
 
-def marker_root(vcpu, role):
-    """A listed root of this role with a reference taken; a new one if there is none."""
-    for root in list_for_each_entry(vcpu.kvm.arch.tdp_mmu_roots):
-        if root.role.word == role.word and kvm_tdp_mmu_get_root(root):
-            return root
-    fresh = tdp_mmu_alloc_sp(vcpu)
-    fresh.role = role
-    refcount_set(fresh.tdp_mmu_root_count, 1)
-    list_add_rcu(fresh.link, vcpu.kvm.arch.tdp_mmu_roots)
-    return fresh
+def spare_root(kvm, vcpu, users):
+    """The root that `users` markers share, each with a reference; the first to come makes it."""
+    spin_lock(kvm.arch.tdp_mmu_pages_lock)
+    root = kvm.spare_root
+    if root is None:
+        root = tdp_mmu_alloc_sp(vcpu)
+        root.role = vcpu.arch.mmu.root_role
+        refcount_set(root.tdp_mmu_root_count, users)
+        kvm.spare_root = root
+    spin_unlock(kvm.arch.tdp_mmu_pages_lock)
+    return root

@@ -11,8 +11,9 @@ Breaks without
     queueing and the worker's zap the root has live SPTEs; a notifier does not find them and tells
     the host that the page is free.
 Simplified
-    As in v5.18. The put takes the root off while the count is zero, so that what shows first is
-    not the broken rule "only at the last put" but what it is for.
+    As in v5.18. The put takes the root off while the count is zero, which the rule "off the list
+    only at the last put" allows: so a check finds, beside that rule broken by the fast zap, the
+    missed SPTEs the rule is there for.
 """
 
 from tdplib.lang.kernel import *

@@ -12,7 +12,8 @@ Breaks without
     the same root with mmu_lock held for read may both read "valid", and both take it on
     themselves to queue it.
 Simplified
-    In v5.18 itself no two tasks mark one root that way, so the default scenario adds two that do.
+    In v5.18 itself no two tasks mark one root that way. In the default scenario both vCPUs do it,
+    after their faults, to a spare root.
 """
 
 from tdplib.lang.kernel import *
