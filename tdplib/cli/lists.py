@@ -48,6 +48,7 @@ def _protocols(args: argparse.Namespace) -> int:
 
 def _protocol(args: argparse.Namespace) -> int:
     from tdplib import protocols
+    from tdplib.draw import scenario_words
 
     one = protocols.load(args.name)
     if args.json:
@@ -88,6 +89,7 @@ def _expected(record: dict) -> str:
 
 def _scenarios(args: argparse.Namespace) -> int:
     from tdplib import scenarios
+    from tdplib.draw import scenario_words
 
     named = {**scenarios.SCENARIOS, **{each.name: each for each in scenarios.DEFAULTS.values()}}
     if args.json:
@@ -95,31 +97,3 @@ def _scenarios(args: argparse.Namespace) -> int:
     else:
         say(table((each.name, scenario_words(each)) for each in named.values()))
     return 0
-
-
-_WORDS = {
-    "vcpus": "vCPU",
-    "faults": "fault each",
-    "updates": "memslot update",
-    "nx_toggles": "NX toggle",
-    "notifiers": "notifier walk",
-    "markers": "marker",
-    "zap_all": "zap-all",
-}
-
-
-def scenario_words(scenario: object) -> str:
-    """Return a scenario in words: who runs, and the size of a table."""
-    parts = []
-    for field, word in _WORDS.items():
-        number = getattr(scenario, field)
-        if not number or (field == "faults" and not scenario.vcpus):
-            continue
-        parts.append(f"{number} {_plural(word) if number > 1 else word}")
-    parts.append(f"{scenario.entries} SPTEs a table")
-    return ", ".join(parts)
-
-
-def _plural(word: str) -> str:
-    first, blank, rest = word.partition(" each")
-    return f"{first}s{blank}{rest}"

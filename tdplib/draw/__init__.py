@@ -14,6 +14,7 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path
 
+from tdplib.draw._rows import scenario_words
 from tdplib.draw.board import board_svg, describe_board
 from tdplib.draw.dot import NoGraphvizError, life_dot, render_dot, state_dot
 from tdplib.draw.page import to_html
@@ -29,6 +30,7 @@ __all__ = [
     "draw",
     "life_dot",
     "render_dot",
+    "scenario_words",
     "state_dot",
     "swimlanes",
     "to_html",

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tdplib.draw._svg import CODE_SIZE, text_width, wrap
+from tdplib.properties import PROPERTIES
 
-__all__ = ["Line", "Row", "rows_of", "scenario_text"]
+__all__ = ["Line", "Row", "breaks_in_step", "rows_of", "scenario_words"]
 
 MOST_ACTIONS = 6
 """Actions shown of one step; the others are counted."""
 
 _RANK = {
-    "model": 0, "rmw": 0, "queue": 0, "alloc": 0, "lock": 1, "unlock": 1, "request": 1,
-    "write": 1, "list": 2, "rcu": 3, "read": 4, "private": 9,
+    "rmw": 0, "queue": 0, "alloc": 0, "lock": 1, "unlock": 1, "request": 1, "write": 1,
+    "list": 2, "rcu": 2, "model": 5, "private": 9,
 }  # fmt: skip
-_HIDDEN_RANK = 9
+_FOLDED = 4
+
+_PROPERTY = {each.name: each for each in PROPERTIES}
 
 
 @dataclass(frozen=True)
@@ -23,17 +26,21 @@ class Line:
     """One line of a row: an action, or the function it stands in, or how many are folded."""
 
     kind: str
-    """``where``, ``action`` or ``folded``."""
+    """``where`` or ``action``."""
     number: str = ""
     """The source line's number."""
     text: str = ""
-    """The source line, the function's name, or the count."""
+    """The source line, or the function's name."""
     effect: tuple[str, ...] = ()
     """The effect in words, broken into lines."""
     bad: bool = False
     """Whether this is the action that breaks the property."""
     beside: bool = True
     """Whether the effect stands beside the source line; else it is below."""
+    place: int = -1
+    """The action's index in its step."""
+    note: str = ""
+    """At the right of a function's name: how many actions of the step are folded."""
 
     @property
     def height(self) -> int:
@@ -51,10 +58,37 @@ class Row:
     """The step's index, from 0; the board before it has the same index."""
     actor: int
     first_of_turn: bool
+    function: str = ""
+    """The function its last line stands in."""
     lines: list[Line] = field(default_factory=list)
+    actions: tuple = ()
+    """All actions of the step."""
     top: float = 0
     dot: float = 0
     bottom: float = 0
+
+    def put(self, top: float) -> float:
+        """Place the row with its upper edge at `top`; return its lower edge."""
+        self.top = top
+        self.dot = top + (33 if self.first_of_turn else 12)
+        self.bottom = self.dot - 4 + max(sum(line.height for line in self.lines), 20)
+        return self.bottom
+
+    def y(self, place: int) -> float:
+        """Return where action `place` stands; a folded one stands with the shown one before it."""
+        y, found = self.dot - 8, self.dot
+        for line in self.lines:
+            if line.kind == "action" and line.place <= place:
+                found = y + 8
+            y += line.height
+        return found
+
+    def y_of(self, *paths: str) -> float:
+        """Return where the last action stands that changed one of the board's `paths`."""
+        for place in reversed(range(len(self.actions))):
+            if any(path in paths for path in self.actions[place].changed):
+                return self.y(place)
+        return self.dot
 
 
 def rows_of(trace: object, code: float, effect: float, unfold: bool = False) -> list[Row]:
@@ -67,62 +101,94 @@ def rows_of(trace: object, code: float, effect: float, unfold: bool = False) -> 
     rows: list[Row] = []
     for index, step in enumerate(trace.steps):
         first = not rows or rows[-1].actor != step.actor
-        last = index == len(trace.steps) - 1
-        row = Row(index, step.actor, first)
-        row.lines = _lines(step.actions, (code, effect), unfold, bool(trace.broken) and last)
+        bad = index == len(trace.steps) - 1 and breaks_in_step(trace)
+        shown = list(range(len(step.actions))) if unfold else _telling(step.actions, bad)
+        row = Row(index, step.actor, first, actions=tuple(step.actions))
+        where = None if first else rows[-1].function
+        row.lines = _lines(step.actions, shown, where, (code, effect))
+        row.function = step.actions[shown[-1]].function if shown else ""
+        if bad:
+            row.lines[-1] = replace(row.lines[-1], bad=True)
         rows.append(row)
     return rows
 
 
-def scenario_text(trace: object) -> str:
-    """Return the scenario of a trace in a few words: its name if it has one."""
-    scenario = getattr(trace, "scenario", "")
-    return str(getattr(scenario, "name", None) or scenario)
+def breaks_in_step(trace: object) -> bool:
+    """Say whether the last action breaks the property, not the state it leads to (a deadlock)."""
+    return bool(trace.broken) and getattr(_PROPERTY.get(trace.broken), "kind", "step") == "step"
 
 
-def _lines(actions: list, widths: tuple[float, float], unfold: bool, breaks: bool) -> list[Line]:
-    """Return the lines of one step; `breaks` says that its last action breaks the property."""
-    shown = range(len(actions)) if unfold else _telling(actions, breaks)
+_WORDS = {
+    "vcpus": "vCPU", "faults": "fault each", "updates": "memslot update",
+    "nx_toggles": "NX toggle", "notifiers": "notifier walk", "markers": "marker",
+    "zap_all": "zap-all",
+}  # fmt: skip
+
+
+def scenario_words(scenario: object) -> str:
+    """Return a scenario in words: who runs, and the size of a table."""
+    if not hasattr(scenario, "vcpus"):
+        return str(scenario)
+    parts = []
+    for name, word in _WORDS.items():
+        number = getattr(scenario, name)
+        if not number or (name == "faults" and not scenario.vcpus):
+            continue
+        noun, blank, rest = word.partition(" each")
+        parts.append(f"{number} {noun}{'s' if number > 1 else ''}{blank}{rest}")
+    return ", ".join([*parts, f"{scenario.entries} SPTEs a table"])
+
+
+def _lines(
+    actions: list, shown: list[int], where: str | None, widths: tuple[float, float]
+) -> list[Line]:
+    """Return the lines of one step; `where` is the function the line above stands in."""
     lines: list[Line] = []
-    where = None
+    note = _folded(actions, shown)
+    last = None
     for place in shown:
         action = actions[place]
-        if action.function != where:
+        if action.function != where or (note and not lines):
             where = action.function
-            lines.append(Line("where", text=where))
-        bad = breaks and place == len(actions) - 1
+            lines.append(Line("where", text=where, note="" if lines else note))
         source = action.source.strip()
         beside = text_width(source, CODE_SIZE, mono=True) <= widths[0]
-        effect = tuple(wrap(action.effect, widths[1] if beside else sum(widths)))
-        lines.append(Line("action", str(action.line), source, effect, bad, beside))
-    hidden = len(actions) - len(shown)
-    if hidden:
-        lines.append(Line("folded", text=f"+ {hidden} more {_folded(actions, shown)}"))
+        words = action.effect.replace(" -> ", "\u00a0\u2192\u00a0")
+        effect = tuple(wrap(words, widths[1] if beside else sum(widths)))
+        line = Line("action", str(action.line), source, effect, beside=beside, place=place)
+        # Two actions of one source line: the line stands once.
+        again = last is not None and (last.number, last.text) == (line.number, line.text)
+        lines.append(replace(line, number="", text="") if again and beside else line)
+        last = line
     return lines
 
 
 def _telling(actions: list, breaks: bool) -> list[int]:
-    """Choose the actions that tell the story of a step, in order."""
-    ranks = [_rank(action) for action in actions]
-    last = len(actions) - 1
-    must = {next((i for i, rank in enumerate(ranks) if rank < _HIDDEN_RANK), 0)}
-    must |= {last} if breaks else set()
-    others = sorted((rank, i) for i, rank in enumerate(ranks) if rank < 4 and i not in must)
-    return sorted(must | {i for _, i in others[: MOST_ACTIONS - len(must)]})
+    """Choose the actions that tell the story of a step, in order; at least one."""
+    ranks = [(_rank(action), place) for place, action in enumerate(actions)]
+    if breaks:
+        ranks[-1] = (-1, len(actions) - 1)
+    telling = sorted(entry for entry in ranks if entry[0] < _FOLDED) or sorted(ranks)[:1]
+    return sorted(place for _, place in telling[:MOST_ACTIONS])
 
 
 def _rank(action: object) -> int:
-    """Return how little an action tells: 0 most, from 4 on it is folded."""
-    rank = _RANK.get(action.kind, 3)
-    if action.kind == "list" and not action.changed:
-        rank = 4
-    decides = action.source.lstrip().startswith(("if ", "elif ", "while "))
-    return 2 if action.kind == "read" and decides else rank
+    """Return how little an action tells: 0 most, from `_FOLDED` on it is folded."""
+    source = action.source.lstrip()
+    if action.kind == "read":
+        return 2 if source.startswith(("if ", "elif ", "while ")) else _FOLDED
+    if action.kind in ("list", "rcu") and not action.changed:
+        return _FOLDED
+    if source.startswith("spin_") or (action.changed and _only_kvm(action.changed)):
+        return _FOLDED
+    return _RANK.get(action.kind, 3)
+
+
+def _only_kvm(changed: tuple) -> bool:
+    return all(path.startswith("kvm.") for path in changed)
 
 
 def _folded(actions: list, shown: list[int]) -> str:
-    """Say what the folded actions are."""
-    hidden = [action for i, action in enumerate(actions) if i not in set(shown)]
-    private = sum(action.kind == "private" for action in hidden)
-    noun = "action" if len(hidden) == 1 else "actions"
-    return noun if private < len(hidden) else f"private {noun}"
+    """Say how many actions are folded, empty for none."""
+    hidden = len(actions) - len(shown)
+    return f"+ {hidden} more" if hidden else ""

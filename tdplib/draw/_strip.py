@@ -23,6 +23,8 @@ class Column:
     value: Callable[[dict], object]
     """From the root's part of a board: a truth value, or the number to write."""
     colour: str
+    paths: tuple[str, ...]
+    """The paths of a board that say that the fact changed."""
     number: bool = False
 
 
@@ -40,18 +42,35 @@ def strip_columns(boards: list[dict]) -> list[list[Column]]:
 
 
 def _columns_of(index: int, states: list[dict]) -> list[Column]:
+    at = f"roots.{index}"
     columns = [
-        Column(index, "invalid", lambda root: root["role"]["invalid"], "--bad"),
-        Column(index, "refcount", lambda root: root["refcount"], "--ink", number=True),
-        Column(index, "on the list", lambda root: root["listed"], "--soft"),
-        Column(index, "queued", lambda root: root["queued"] or root["running"], "--mutex"),
+        Column(index, "invalid", _invalid, "--bad", (f"{at}.role.invalid",)),
+        Column(index, "refcount", _refcount, "--ink", (f"{at}.refcount",), number=True),
+        Column(index, "on the list", _listed, "--soft", (f"{at}.listed",)),
     ]
-    if not any(columns[3].value(root) for root in states):
-        del columns[3]
-    live = sorted({s["index"] for root in states for s in root["sptes"] if s["present"]})
-    for spte in live:
-        columns.append(Column(index, f"SPTE {spte} live", _present(spte), "--live"))
+    if any(_queued(root) for root in states):
+        paths = (f"{at}.queued", f"{at}.running")
+        columns.append(Column(index, "queued", _queued, "--mutex", paths))
+    for spte in sorted({s["index"] for root in states for s in root["sptes"] if s["present"]}):
+        paths = (f"{at}.sptes.{spte}", f"{at}.sptes.{spte}.present")
+        columns.append(Column(index, f"SPTE {spte} live", _present(spte), "--live", paths))
     return columns
+
+
+def _invalid(root: dict) -> bool:
+    return root["role"]["invalid"]
+
+
+def _refcount(root: dict) -> int:
+    return root["refcount"]
+
+
+def _listed(root: dict) -> bool:
+    return root["listed"]
+
+
+def _queued(root: dict) -> bool:
+    return root["queued"] or root["running"]
 
 
 def _present(index: int) -> Callable[[dict], bool]:
@@ -83,7 +102,7 @@ def _draw_group(
     width, top = COLUMN * len(group), rows[0].top
     svg.text(left + width / 2, top - 86, name, "strong small", text_anchor="middle")
     for start, end in _spans(alive):
-        y0, y1 = _span_ys(rows, start, end)
+        y0, y1 = _span_ys(rows, start, end, (f"roots.{index}",))
         svg.rect(left, y0, width, y1 - y0, rx=4, fill="--band", stroke="--faint")
     for place, column in enumerate(group):
         x = left + COLUMN * (place + 0.5)
@@ -103,7 +122,7 @@ def _draw_group(
 
 def _draw_bar(svg: Svg, column: Column, values: list, rows: list[Row], x: float) -> None:
     for start, end in _spans([bool(value) for value in values]):
-        y0, y1 = _span_ys(rows, start, end)
+        y0, y1 = _span_ys(rows, start, end, column.paths)
         svg.rect(x - 4, y0, 8, y1 - y0, rx=3, fill=column.colour)
 
 
@@ -113,9 +132,9 @@ def _draw_numbers(svg: Svg, column: Column, values: list, rows: list[Row], x: fl
     for i, following in zip(changes, [*changes[1:], len(values)], strict=True):
         if values[i] is None:
             continue
-        y0, y1 = _span_ys(rows, i, following)
-        svg.line([(x, y0 + 14), (x, max(y0 + 14, y1 - 3))], stroke="--faint", stroke_width=2)
-        svg.text(x, y0 + 10, str(values[i]), "strong small", text_anchor="middle")
+        y0, y1 = _span_ys(rows, i, following, column.paths)
+        svg.line([(x, y0 + 8), (x, max(y0 + 8, y1 - 8))], stroke="--faint", stroke_width=2)
+        svg.text(x, y0 + 4, str(values[i]), "strong small", text_anchor="middle")
 
 
 def _root(board: dict, index: int) -> dict | None:
@@ -134,12 +153,13 @@ def _spans(truth: list[bool]) -> list[tuple[int, int]]:
     return spans
 
 
-def _span_ys(rows: list[Row], start: int, end: int) -> tuple[float, float]:
+def _span_ys(rows: list[Row], start: int, end: int, paths: tuple[str, ...]) -> tuple[float, float]:
     """
     Return where a fact that holds on boards `start` to `end` - 1 begins and ends.
 
-    Board i is the state before step i: what first shows on it was done in the row above.
+    Board i is the state before step i: what first shows on it was done in the row above, by the
+    action that changed one of `paths`.
     """
-    y0 = rows[start - 1].dot if start else rows[0].top
-    y1 = rows[end - 1].dot if end <= len(rows) else rows[-1].bottom
+    y0 = rows[start - 1].y_of(*paths) if start else rows[0].top
+    y1 = rows[end - 1].y_of(*paths) if end <= len(rows) else rows[-1].bottom
     return y0, max(y1, y0 + 6)

@@ -98,7 +98,8 @@ def text_width(text: str, size: float = SIZE, mono: bool = False) -> float:
     if mono:
         return _MONO * size * len(text)
     return size * sum(
-        _NARROW if c in " ,.:;'!|iljtfrI()[]" else _WIDE if c in "mwMW%@" else _USUAL for c in text
+        _NARROW if c in " \u00a0,.:;'!|iljtfrI()[]" else _WIDE if c in "mwMW%@" else _USUAL
+        for c in text
     )
 
 
@@ -114,7 +115,7 @@ def fit(text: str, width: float, size: float = SIZE, mono: bool = False) -> str:
 def wrap(text: str, width: float, size: float = SIZE, mono: bool = False) -> list[str]:
     """Break `text` at blanks into lines of at most `width` pixels; a longer word is cut."""
     lines: list[str] = [""]
-    for word in text.split():
+    for word in text.split(" "):  # a no-break space holds words together
         longer = f"{lines[-1]} {word}".strip()
         if text_width(longer, size, mono) <= width or not lines[-1]:
             lines[-1] = longer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tdplib.draw._rows import scenario_text
+from tdplib.draw._rows import breaks_in_step, scenario_words
 from tdplib.draw._svg import ACTOR_COLOURS, COLOURS, STYLE, escape
 from tdplib.draw.board import board_svg
 from tdplib.draw.swimlanes import swimlanes
@@ -81,7 +81,7 @@ def to_html(trace: object) -> str:
     panels = [_start_panel(boards[0])]
     panels += [_panel(trace, step, boards[step.number]) for step in trace.steps]
     style = COLOURS.replace("SELF", ":root") + STYLE + _STYLE
-    scenario, code = escape(scenario_text(trace)), escape(trace.code)
+    scenario, code = escape(scenario_words(trace.scenario)), escape(trace.code)
     parts = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width,initial-scale=1">',
@@ -122,7 +122,7 @@ def _panel(trace: object, step: object, board: dict) -> str:
     parts = [
         f'<section data-step="{step.number}" data-said="{escape(said)}">',
         f"<h2>{escape(said)}</h2>",
-        f"<table>{_actions(step, breaks)}</table>",
+        f"<table>{_actions(step, breaks and breaks_in_step(trace))}</table>",
     ]
     if breaks:
         sentence = escape(trace.sentence or "")

@@ -2,44 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import pairwise
 
-from tdplib.draw._rows import Line, Row, rows_of, scenario_text
-from tdplib.draw._strip import Column, draw_strip, strip_columns, strip_width
+from tdplib.draw._locks import draw_lock, holdings, lock_kinds, lock_names
+from tdplib.draw._plan import HEAD, MARGIN, NUMBER, WIDTH, Plan, plan_of, strip_left
+from tdplib.draw._rows import Line, Row, breaks_in_step, scenario_words
+from tdplib.draw._strip import draw_strip
 from tdplib.draw._svg import ACTOR_COLOURS, CODE_SIZE, Svg, fit, text_width, wrap
 
 __all__ = ["swimlanes"]
-
-_WIDTH, _MARGIN = 900, 16
-_HEAD = 204
-"""Where the first row starts: below title, legend and the heads of lanes and columns."""
-_NUMBER = 30
-"""Pixels for the number of a source line."""
-
-
-@dataclass
-class _Plan:
-    """Where everything goes."""
-
-    trace: object
-    boards: list[dict]
-    lanes: list[int]
-    """The actors that are drawn, left to right."""
-    lane_width: float
-    text_left: float
-    text_width: float
-    code_width: float
-    groups: list[list[Column]]
-    rows: list[Row]
-
-    def x(self, actor: int) -> float:
-        """The middle of an actor's lane."""
-        return _MARGIN + self.lane_width * (self.lanes.index(actor) + 0.5)
-
-    @property
-    def bottom(self) -> float:
-        """Where the last row ends."""
-        return self.rows[-1].bottom if self.rows else _HEAD
 
 
 def swimlanes(trace: object, *, unfold: bool = False) -> str:
@@ -55,50 +26,17 @@ def swimlanes(trace: object, *, unfold: bool = False) -> str:
     trace : a `tdplib.replay.Trace`
     unfold : show every action of every step
     """
-    plan = _plan(trace, unfold)
+    plan = plan_of(trace, unfold)
     svg = Svg()
     _draw_head(svg, plan)
     if plan.rows:
         _draw_lanes(svg, plan)
-        draw_strip(svg, plan.groups, plan.boards, plan.rows, _strip_left(plan.groups))
+        draw_strip(svg, plan.groups, plan.boards, plan.rows, strip_left(plan.groups))
         _draw_turns(svg, plan)
         for row in plan.rows:
             _draw_row(svg, plan, row)
     end = _draw_end(svg, plan)
-    return svg.document(_WIDTH, end + _MARGIN, _title(trace), _description(trace))
-
-
-def _strip_left(groups: list[list[Column]]) -> float:
-    return _WIDTH - strip_width(groups) + 14 - _MARGIN
-
-
-def _plan(trace: object, unfold: bool) -> _Plan:
-    """Measure: widths first, then what the text needs, then where each row lies."""
-    boards = trace.boards()
-    lanes = sorted({step.actor for step in trace.steps})
-    groups = strip_columns(boards)
-    lane = 62.0 if len(lanes) <= 4 else 46.0
-    left = _MARGIN + lane * len(lanes) + 14
-    width = _strip_left(groups) - 14 - left
-    # Where both have room the effect stands beside its source line, else below it.
-    code = round(width * 0.54) if width >= 470 else _NUMBER
-    rows = rows_of(trace, code - _NUMBER - 14, width - code - 24, unfold)
-    plan = _Plan(trace, boards, lanes, lane, left, width, code, groups, rows)
-    _place_rows(plan)
-    return plan
-
-
-def _place_rows(plan: _Plan) -> None:
-    """Give every row its top, its dot and its bottom."""
-    y = float(_HEAD)
-    for row in plan.rows:
-        if row.first_of_turn:
-            y += 12 if row.index else 0
-        row.top = y
-        y += 26 if row.first_of_turn else 7
-        row.dot = y + 8
-        y += sum(line.height for line in row.lines) + 5
-        row.bottom = y
+    return svg.document(WIDTH, end + MARGIN, _title(trace), _description(trace))
 
 
 # --- head and end ------------------------------------------------------------------------------
@@ -120,18 +58,18 @@ def _description(trace: object) -> str:
     return " ".join(parts)
 
 
-def _draw_head(svg: Svg, plan: _Plan) -> None:
+def _draw_head(svg: Svg, plan: Plan) -> None:
     trace = plan.trace
-    svg.text(_MARGIN, 34, fit(_title(trace), _WIDTH - 2 * _MARGIN, 17), "head")
+    svg.text(MARGIN, 34, fit(_title(trace), WIDTH - 2 * MARGIN, 17), "head")
     switches = sum(bool(step.switch) for step in trace.steps)
     counts = f"{_count(len(trace.steps), 'step')}, {_count(switches, 'switch', 'switches')}"
-    svg.text(_MARGIN, 56, fit(f"{scenario_text(trace)}; {counts}", 860), "soft")
+    svg.text(MARGIN, 56, fit(f"{scenario_words(trace.scenario)}; {counts}", 860), "soft")
     _draw_legend(svg, plan)
     for actor in plan.lanes:
         for row, word in enumerate(trace.actors[actor].split(" ", 1)):
             svg.text(
                 plan.x(actor),
-                _HEAD - 27 + 15 * row,
+                HEAD - 27 + 15 * row,
                 word,
                 "strong",
                 text_anchor="middle",
@@ -139,60 +77,64 @@ def _draw_head(svg: Svg, plan: _Plan) -> None:
             )
 
 
-def _draw_legend(svg: Svg, plan: _Plan) -> None:
-    x = float(_MARGIN)
-    entries = [(kind, f"holds {name}{mode}") for kind, name, mode in _lock_kinds(plan)]
+def _draw_legend(svg: Svg, plan: Plan) -> None:
+    """Explain the marks of the lanes, above the text, in as many rows as that takes."""
+    x, y = plan.text_left, 84.0
+    entries = [(kind, f"holds {name}{mode}") for kind, name, mode in lock_kinds(plan)]
     if any(_blocked(plan, row, actor) for row in plan.rows for actor in plan.lanes):
         entries.append(("blocked", "blocked"))
-    for kind, words in [*entries, ("switch", "switch to another actor")]:
-        if kind == "blocked":
-            svg.line(
-                [(x + 5, 68), (x + 5, 86)],
-                stroke="--soft",
-                stroke_width=1.6,
-                stroke_dasharray="2 4",
-            )
-        elif kind == "switch":
-            svg.curve(
-                f"M{x:.1f} 70 C{x:.1f} 80 {x + 10:.1f} 74 {x + 10:.1f} 84",
-                stroke="--soft",
-                stroke_width=1.4,
-            )
-        else:
-            _draw_lock(svg, kind, x + 2, 69, 86)
-        svg.text(x + 17, 82, words, "small soft")
-        x += 38 + text_width(words, 11)
+    if any(step.switch for step in plan.trace.steps):
+        entries.append(("switch", "switch to another actor"))
+    for kind, words in entries:
+        width = 34 + text_width(words, 11)
+        if x + width > plan.text_left + plan.text_width:
+            x, y = plan.text_left, y + 26
+        _draw_mark(svg, kind, x + 2, y)
+        svg.text(x + 17, y + 12, words, "small soft")
+        x += width
 
 
-def _draw_end(svg: Svg, plan: _Plan) -> float:
+def _draw_mark(svg: Svg, kind: str, x: float, y: float) -> None:
+    """Draw the mark of a legend's entry, 17 pixels high."""
+    if kind == "blocked":
+        dashes = {"stroke_dasharray": "2 4"}
+        svg.line([(x + 3, y), (x + 3, y + 17)], stroke="--soft", stroke_width=1.6, **dashes)
+    elif kind == "switch":
+        path = f"M{x:.1f} {y + 1:.1f} C{x:.1f} {y + 11:.1f} {x + 8:.1f} {y + 5:.1f} "
+        svg.curve(f"{path}{x + 8:.1f} {y + 15:.1f}", stroke="--soft", stroke_width=1.4)
+    else:
+        draw_lock(svg, kind, x, y, y + 17)
+
+
+def _draw_end(svg: Svg, plan: Plan) -> float:
     """Draw the box of the broken property and the last lines; return where they end."""
     trace, y = plan.trace, plan.bottom + 18
     if trace.broken:
-        lines = wrap(trace.sentence or "", _WIDTH - 2 * _MARGIN - 60)
-        height = 44 + 18 * len(lines)
-        svg.rect(
-            _MARGIN,
-            y,
-            _WIDTH - 2 * _MARGIN,
-            height,
-            rx=6,
-            fill="--badbg",
-            stroke="--bad",
-            stroke_width=1.6,
-        )
-        _draw_cross(svg, _MARGIN + 22, y + 23, 7)
-        who = trace.steps[-1].actor_name if trace.steps else "nobody"
-        words = f"{trace.broken} is broken by {who} in step {len(trace.steps)}"
-        svg.text(_MARGIN + 42, y + 28, words, "strong bad")
-        for place, line in enumerate(lines):
-            svg.text(_MARGIN + 42, y + 49 + 18 * place, line)
-        y += height + 8
-    still = [name for i, name in enumerate(trace.actors) if i not in plan.lanes]
+        y = _draw_broken(svg, plan, y) + 8
+    still = [name for name in trace.actors if name not in plan.names]
     if still:
-        svg.text(_MARGIN, y + 16, fit(f"Takes no step: {', '.join(still)}.", 860, 11), "small soft")
+        svg.text(MARGIN, y + 16, fit(f"Takes no step: {', '.join(still)}.", 860, 11), "small soft")
         y += 18
-    svg.text(_MARGIN, y + 18, fit(f"tdplib replay {trace.code}", 860, 12, True), "code soft")
+    svg.text(MARGIN, y + 18, fit(f"tdplib replay {trace.code}", 860, 12, True), "code soft")
     return y + 20
+
+
+def _draw_broken(svg: Svg, plan: Plan, y: float) -> float:
+    trace = plan.trace
+    lines = wrap(trace.sentence or "", WIDTH - 2 * MARGIN - 60)
+    end = f"in step {len(trace.steps)}, by {trace.steps[-1].actor_name}" if trace.steps else ""
+    if not breaks_in_step(trace):
+        end = f"after step {len(trace.steps)}"
+        waiting = (a for a in plan.boards[-1]["actors"] if a["status"] == "blocked")
+        lines += [f"{a['name']} {a['reason']}" for a in waiting]
+    height = 44 + 18 * len(lines)
+    width = WIDTH - 2 * MARGIN
+    svg.rect(MARGIN, y, width, height, rx=6, fill="--badbg", stroke="--bad", stroke_width=1.6)
+    _draw_cross(svg, MARGIN + 22, y + 23, 7)
+    svg.text(MARGIN + 42, y + 28, f"{trace.broken} is broken {end}", "strong bad")
+    for place, line in enumerate(lines):
+        svg.text(MARGIN + 42, y + 49 + 18 * place, fit(line, width - 60))
+    return y + height
 
 
 def _draw_cross(svg: Svg, x: float, y: float, r: float) -> None:
@@ -216,7 +158,7 @@ def _colour(actor: int) -> str:
     return f"--a{actor % ACTOR_COLOURS}"
 
 
-def _draw_lanes(svg: Svg, plan: _Plan) -> None:
+def _draw_lanes(svg: Svg, plan: Plan) -> None:
     """Draw every lane: solid while the actor could move, dashed while it is blocked."""
     for actor in plan.lanes:
         for row in plan.rows:
@@ -230,82 +172,15 @@ def _draw_lanes(svg: Svg, plan: _Plan) -> None:
                 stroke_width=1.6,
                 **dashed,
             )
-    for place, name in enumerate(_lock_names(plan)):
+    for place, name in enumerate(lock_names(plan)):
         for actor in plan.lanes:
             offset = -15 if place == 0 else 5 + 10 * place
-            for mode, y0, y1 in _holdings(plan, actor, name):
-                _draw_lock(svg, mode, plan.x(actor) + offset, y0, y1)
+            for mode, y0, y1 in holdings(plan, actor, name):
+                draw_lock(svg, mode, plan.x(actor) + offset, y0, y1)
 
 
-def _blocked(plan: _Plan, row: Row, actor: int) -> bool:
+def _blocked(plan: Plan, row: Row, actor: int) -> bool:
     return plan.boards[row.index]["actors"][actor]["status"] == "blocked"
-
-
-def _draw_lock(svg: Svg, mode: str, x: float, y0: float, y1: float) -> None:
-    if mode == "read":
-        svg.rect(x + 0.8, y0, 5.4, y1 - y0, rx=2, fill="none", stroke="--read", stroke_width=1.6)
-    else:
-        svg.rect(x, y0, 7, y1 - y0, rx=2, fill="--write" if mode == "write" else "--mutex")
-
-
-def _lock_names(plan: _Plan) -> list[str]:
-    """Return the locks that some drawn actor holds, `mmu_lock` first."""
-    names = [lock["name"] for lock in plan.boards[0]["locks"]]
-    names.sort(key=lambda name: name != "mmu_lock")
-    return [n for n in names if any(_holdings(plan, actor, n) for actor in plan.lanes)]
-
-
-def _lock_kinds(plan: _Plan) -> list[tuple[str, str, str]]:
-    """Return (mode, lock, words for the mode) of every kind of bar that is drawn."""
-    words = {"write": " for write", "read": " for read", "mutex": ""}
-    kinds = []
-    for name in _lock_names(plan) if plan.rows else []:
-        modes = {mode for actor in plan.lanes for mode, _, _ in _holdings(plan, actor, name)}
-        kinds += [(mode, name, words[mode]) for mode in words if mode in modes]
-    return kinds
-
-
-def _holdings(plan: _Plan, actor: int, name: str) -> list[tuple[str, float, float]]:
-    """Return (mode, from, to) of each time `actor` holds the lock `name`."""
-    modes = [_mode(board, name, plan.trace.actors[actor]) for board in plan.boards]
-    bars: list[tuple[str, float, float]] = []
-    start = None
-    for row in plan.rows:
-        before, after = modes[row.index], modes[row.index + 1]
-        if before is None and after is None:
-            within = _within(plan, row, actor, name)
-            bars += [(within, row.dot - 8, row.bottom - 4)] if within else []
-        if after is not None and before is None:
-            start = row.dot - 8
-        if before is not None and after is None:
-            bars.append((before, plan.rows[0].top if start is None else start, row.bottom - 4))
-            start = None
-    if modes[-1] is not None:
-        bars.append((modes[-1], plan.rows[0].top if start is None else start, plan.bottom))
-    return bars
-
-
-def _mode(board: dict, name: str, holder: str) -> str | None:
-    lock = next(lock for lock in board["locks"] if lock["name"] == name)
-    if holder in (lock["readers"] or ()):
-        return "read"
-    if lock["writer"] == holder:
-        return "write" if lock["kind"] == "rwlock" else "mutex"
-    return None
-
-
-def _within(plan: _Plan, row: Row, actor: int, name: str) -> str | None:
-    """Return the mode of a lock that is taken and released inside one step."""
-    if row.actor != actor:
-        return None
-    for action in plan.trace.steps[row.index].actions:
-        for path in action.changed if action.kind == "lock" else ():
-            if path.startswith(f"locks.{name}."):
-                lock = next(x for x in plan.boards[0]["locks"] if x["name"] == name)
-                if path.endswith(".readers"):
-                    return "read"
-                return "write" if lock["kind"] == "rwlock" else "mutex"
-    return None
 
 
 # --- rows --------------------------------------------------------------------------------------
@@ -321,34 +196,36 @@ def _turns(rows: list[Row]) -> list[list[Row]]:
     return turns
 
 
-def _draw_turns(svg: Svg, plan: _Plan) -> None:
-    """Draw the ground of every turn, its actor's name, and the way from turn to turn."""
-    last = None
-    for turn in _turns(plan.rows):
-        actor, x, colour = turn[0].actor, plan.x(turn[0].actor), _colour(turn[0].actor)
-        if last is not None:
-            middle = (last[1] + turn[0].dot) / 2
-            svg.curve(
-                f"M{last[0]:.1f} {last[1]:.1f} C{last[0]:.1f} {middle + 14:.1f} "
-                f"{x:.1f} {middle - 14:.1f} {x:.1f} {turn[0].dot:.1f}",
-                stroke="--soft",
-                stroke_width=1.4,
-            )
-        top, height = turn[0].top, turn[-1].bottom - turn[0].top
-        svg.rect(plan.text_left, top, plan.text_width, height, rx=5, fill="--band")
-        svg.rect(plan.text_left, top, 4, height, rx=2, fill=colour)
-        svg.text(
-            plan.text_left + 14,
-            top + 18,
-            plan.trace.actors[actor],
-            "strong",
-            style=f"fill:var({colour})",
-        )
-        svg.line([(x, turn[0].dot), (x, turn[-1].dot)], stroke=colour, stroke_width=2.5)
-        last = (x, turn[-1].dot)
+def _draw_turns(svg: Svg, plan: Plan) -> None:
+    """Draw every turn, and the way from one to the next."""
+    turns = _turns(plan.rows)
+    for here, there in pairwise(turns):
+        x0, y0 = plan.x(here[0].actor), _turn_end(here)
+        x1, y1 = plan.x(there[0].actor), there[0].dot
+        bend = (y1 - y0) * 0.6
+        path = f"M{x0:.1f} {y0:.1f} C{x0:.1f} {y0 + bend:.1f} {x1:.1f} {y1 - bend:.1f} "
+        svg.curve(f"{path}{x1:.1f} {y1:.1f}", stroke="--soft", stroke_width=1.4)
+    for turn in turns:
+        _draw_turn(svg, plan, turn)
 
 
-def _draw_row(svg: Svg, plan: _Plan, row: Row) -> None:
+def _turn_end(turn: list[Row]) -> float:
+    return max(turn[-1].dot, turn[-1].bottom - 12)
+
+
+def _draw_turn(svg: Svg, plan: Plan, turn: list[Row]) -> None:
+    """Draw the ground of a turn, its actor's name, and the actor's line while it runs."""
+    actor, left, top = turn[0].actor, plan.text_left, turn[0].top
+    colour, height = _colour(actor), turn[-1].bottom - turn[0].top
+    svg.rect(left, top, plan.text_width, height, rx=5, fill="--band")
+    svg.rect(left, top, 4, height, rx=2, fill=colour)
+    name = plan.trace.actors[actor]
+    svg.text(left + 14, top + 18, name, "strong", style=f"fill:var({colour})")
+    ends = [(plan.x(actor), turn[0].dot), (plan.x(actor), _turn_end(turn))]
+    svg.line(ends, stroke=colour, stroke_width=2.5)
+
+
+def _draw_row(svg: Svg, plan: Plan, row: Row) -> None:
     step = plan.trace.steps[row.index]
     x, y = plan.x(row.actor), row.dot - 8
     svg.open()
@@ -368,20 +245,19 @@ def _draw_row(svg: Svg, plan: _Plan, row: Row) -> None:
     svg.close()
 
 
-def _draw_line(svg: Svg, plan: _Plan, line: Line, y: float) -> None:
+def _draw_line(svg: Svg, plan: Plan, line: Line, y: float) -> None:
     """Draw one line of a row with its top at `y`."""
     left = plan.text_left + 14
     if line.kind == "where":
         svg.text(left, y + 12, line.text, "small soft")
-        return
-    if line.kind == "folded":
-        svg.text(left + _NUMBER, y + 12, line.text, "small soft")
+        right = plan.text_left + plan.text_width - 10
+        svg.text(right, y + 12, line.note, "small soft", text_anchor="end")
         return
     bad = " bad strong" if line.bad else ""
     svg.text(left + 20, y + 12.5, line.number, "code soft", text_anchor="end")
-    room = plan.text_width - _NUMBER - 20
-    svg.text(left + _NUMBER, y + 12.5, fit(line.text, room, CODE_SIZE, True), "code" + bad)
-    x = plan.text_left + plan.code_width + 10 if line.beside else left + _NUMBER + 14
+    room = plan.text_width - NUMBER - 20
+    svg.text(left + NUMBER, y + 12.5, fit(line.text, room, CODE_SIZE, True), "code" + bad)
+    x = plan.text_left + plan.code_width + 10 if line.beside else left + NUMBER + 14
     first = y + 12.5 + (0 if line.beside else 15)
     for place, words in enumerate(line.effect):
         svg.text(x, first + 15 * place, words, bad.strip())
