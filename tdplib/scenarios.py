@@ -172,7 +172,7 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario(name="three-vcpus", vcpus=3, entries=3),
     )
 }
-"""The named scenarios. ``small`` and the others so called suit a slow explorer."""
+"""The named scenarios. ``small`` has at most 30,000 states without any reduction."""
 
 _WITH_NOTIFIER = Scenario(name="default+notifier", notifiers=1)
 _WITH_MARKERS = Scenario(name="default+markers", unload=0, markers=2)
