@@ -12,8 +12,8 @@ One level, few entries.
     huge pages, one zap pass instead of two or four, and no "restart from the root" after a yield.
     Nothing said here covers the freeing of child tables.
 One role, one address space.
-    All vCPUs want the same root. No SMM or nested root, no cache of
-    previous roots: the prev_roots bug fixed by cf4a8693d97a cannot show.
+    All vCPUs want the same root. No SMM or nested root, no cache of previous roots: the
+    prev_roots bug fixed by cf4a8693d97a cannot show.
 No shadow MMU.
     kvm_zap_obsolete_pages and its yields are absent; mmu_valid_gen is toggled and decides nothing.
 No TLB.
@@ -38,6 +38,7 @@ held for write, faults and the worker with it held for read.
 from tdplib.lang.kernel import *
 
 
+# Not the kernel's: the root that only the markers know.
 class kvm:
     spare_root: page
 
