@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from tdplib.cli._say import say, say_json, write_file
 from tdplib.cli._verbs import add_verb
@@ -21,7 +22,6 @@ def add(verbs: argparse._SubParsersAction) -> None:
     )
     verb.add_argument("code", help="the schedule code")
     verb.add_argument("--source", metavar="FILE", help="the kernel Python the code was found in")
-    verb.add_argument("--base", help="with --source: the protocol it stands on (v5.18)")
     verb.add_argument("--step", type=int, metavar="N", help="show the whole state after step N")
     verb.add_argument("--json", action="store_true", help="the trace as JSON")
     verb.add_argument("--pytest", metavar="OUT", help="write it as a regression test")
@@ -67,10 +67,11 @@ def trace_record(trace: object) -> list[dict]:
 def _replay(args: argparse.Namespace) -> int:
     from tdplib import replay
 
-    trace = replay(args.code)
+    own = Path(args.source) if args.source else None
+    trace = replay(args.code, own)
     wrote = outputs(args, trace)
     if args.pytest:
-        write_file(args.pytest, regression_test(trace))
+        write_file(args.pytest, regression_test(trace, own and own.read_text(encoding="utf-8")))
         wrote = True
     if args.json:
         say_json(_record(trace))
@@ -99,19 +100,34 @@ def _show_step(trace: object, number: int) -> None:
     say(board_text(trace.boards()[check_int("--step", number, 0, len(trace.steps))]))
 
 
-def regression_test(trace: object) -> str:
-    """Return a pytest file that replays `trace` and wants the same property broken."""
-    what = f"breaks {trace.broken}" if trace.broken else "breaks nothing"
+def regression_test(trace: object, source: str | None = None) -> str:
+    """
+    Return a pytest file that replays `trace` and wants the same property broken.
+
+    source : the kernel Python that was checked, if it was somebody's own; it goes into the file
+    """
     name = (trace.broken or "nothing").replace("-", "_")
-    return f'''"""{trace.protocol} {what}: a schedule that `tdplib check` found, replayed."""
+    own = f"\nSOURCE = {_literal(source)}\n" if source else ""
+    return f'''"""{trace.protocol}, a schedule that `tdplib check` found: {_what(trace)}."""
 
 from tdplib import replay
 
 SCHEDULE = {trace.code!r}
-
+{own}
 
 def test_{name}_is_broken():
-    trace = replay(SCHEDULE)
+    trace = replay(SCHEDULE{", SOURCE" if own else ""})
     assert trace.broken == {trace.broken!r}
     assert len(trace.steps) == {len(trace.steps)}
 '''
+
+
+def _what(trace: object) -> str:
+    return f"{trace.broken} is broken" if trace.broken else "nothing is broken"
+
+
+def _literal(text: str) -> str:
+    """Return `text` as a Python literal, over several lines where that is safe."""
+    if '"""' in text or "\\" in text:
+        return repr(text)
+    return f'"""\\\n{text.rstrip()}\n"""'

@@ -14,7 +14,7 @@ import base64
 from dataclasses import dataclass
 from pathlib import Path
 
-from tdplib.draw._rows import scenario_words
+from tdplib.draw._rows import end_words, scenario_words
 from tdplib.draw.board import board_svg, describe_board
 from tdplib.draw.dot import NoGraphvizError, life_dot, render_dot, state_dot
 from tdplib.draw.page import to_html
@@ -85,8 +85,7 @@ def draw(what: object, *, unfold: bool = False) -> Picture:
         raise BadValueError(
             f"cannot draw {type(what).__name__}, expected a Trace, Verdict or board"
         )
-    end = f"breaks {trace.broken}" if trace.broken else "ends"
-    words = f"{trace.protocol}: {len(trace.steps)} steps by which a run {end}"
+    words = f"{trace.protocol}: {end_words(trace)}, in {len(trace.steps)} steps"
     return Picture(swimlanes(trace, unfold=unfold), words)
 
 

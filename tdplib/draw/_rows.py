@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 
 from tdplib.draw._svg import CODE_SIZE, text_width, wrap
 from tdplib.properties import PROPERTIES
 
-__all__ = ["Line", "Row", "breaks_in_step", "rows_of", "scenario_words"]
+__all__ = ["Line", "Row", "end_words", "kind_of", "rows_of", "scenario_words"]
 
 MOST_ACTIONS = 6
 """Actions shown of one step; the others are counted."""
@@ -101,7 +102,7 @@ def rows_of(trace: object, code: float, effect: float, unfold: bool = False) -> 
     rows: list[Row] = []
     for index, step in enumerate(trace.steps):
         first = not rows or rows[-1].actor != step.actor
-        bad = index == len(trace.steps) - 1 and breaks_in_step(trace)
+        bad = index == len(trace.steps) - 1 and kind_of(trace) == "step"
         shown = list(range(len(step.actions))) if unfold else _telling(step.actions, bad)
         row = Row(index, step.actor, first, actions=tuple(step.actions))
         where = None if first else rows[-1].function
@@ -113,9 +114,22 @@ def rows_of(trace: object, code: float, effect: float, unfold: bool = False) -> 
     return rows
 
 
-def breaks_in_step(trace: object) -> bool:
-    """Say whether the last action breaks the property, not the state it leads to (a deadlock)."""
-    return bool(trace.broken) and getattr(_PROPERTY.get(trace.broken), "kind", "step") == "step"
+def kind_of(trace: object) -> str:
+    """
+    Return what `trace` ends with.
+
+    ``""`` nothing; ``"step"`` its last action breaks a property; ``"end"`` the state it leads to
+    does (a deadlock, a leak); ``"advice"`` something worth a note, which breaks nothing.
+    """
+    if not trace.broken:
+        return ""
+    return getattr(_PROPERTY.get(trace.broken), "kind", "step")
+
+
+def end_words(trace: object) -> str:
+    """Return in a few words how `trace` ends, e.g. ``"breaks zap-complete"``."""
+    verb = {"": "a run", "advice": "shows "}.get(kind_of(trace), "breaks ")
+    return f"{verb}{trace.broken or ''}"
 
 
 _WORDS = {
@@ -176,7 +190,9 @@ def _rank(action: object) -> int:
     """Return how little an action tells: 0 most, from `_FOLDED` on it is folded."""
     source = action.source.lstrip()
     if action.kind == "read":
-        return 2 if source.startswith(("if ", "elif ", "while ")) else _FOLDED
+        if source.startswith(("if ", "elif ", "while ")):
+            return 2
+        return 3 if re.search(r"\.role\b", source) else _FOLDED
     if action.kind in ("list", "rcu") and not action.changed:
         return _FOLDED
     if source.startswith("spin_") or (action.changed and _only_kvm(action.changed)):

@@ -183,13 +183,14 @@ def _draw_root(svg: Svg, board: dict, root: dict, box: tuple[float, float, float
     svg.text(
         x + width - 12, y + 20, tag, "strong bad" if tag != "valid" else "strong", text_anchor="end"
     )
-    word = f"role {root['role']['word']:#x}: {root['role']['text']}"
+    # That it is invalid stands at the top already.
+    word = f"{root['role']['word']:#x}: {root['role']['text'].removesuffix(', invalid')}"
     svg.text(x + 12, y + 39, fit(word, width - 24, 11), "small soft")
     svg.text(x + 12, y + 58, f"refcount {root['refcount']}", "strong")
     where = [name for name in ("listed", "queued", "running") if root[name]]
-    where += ["async_data set"] if root["async_data"] else []
     svg.text(x + 96, y + 58, fit(", ".join(where), width - 108))
     loaded = f"loaded by {', '.join(root['vcpus'])}" if root["vcpus"] else "loaded by nobody"
+    loaded += "; async_data set" if root["async_data"] else ""
     extra = "".join(f"; {name}: {value}" for name, value in root["extra"].items())
     svg.text(x + 12, y + 77, fit(loaded + extra, width - 24), "soft")
     if not freed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tdplib.draw._rows import breaks_in_step, scenario_words
+from tdplib.draw._rows import end_words, kind_of, scenario_words
 from tdplib.draw._svg import ACTOR_COLOURS, COLOURS, STYLE, escape
 from tdplib.draw.board import board_svg
 from tdplib.draw.swimlanes import swimlanes
@@ -77,7 +77,7 @@ def to_html(trace: object) -> str:
     Arrow keys, Home and End move; nothing is fetched. Without scripts all steps are shown.
     """
     boards = trace.boards()
-    title = f"{trace.protocol}: {'breaks ' + trace.broken if trace.broken else 'a run'}"
+    title = f"{trace.protocol}: {end_words(trace)}"
     panels = [_start_panel(boards[0])]
     panels += [_panel(trace, step, boards[step.number]) for step in trace.steps]
     style = COLOURS.replace("SELF", ":root") + STYLE + _STYLE
@@ -122,11 +122,11 @@ def _panel(trace: object, step: object, board: dict) -> str:
     parts = [
         f'<section data-step="{step.number}" data-said="{escape(said)}">',
         f"<h2>{escape(said)}</h2>",
-        f"<table>{_actions(step, breaks and breaks_in_step(trace))}</table>",
+        f"<table>{_actions(step, breaks and kind_of(trace) == 'step')}</table>",
     ]
     if breaks:
         sentence = escape(trace.sentence or "")
-        parts.append(f'<p class="broken"><b>{escape(trace.broken)} is broken.</b> {sentence}</p>')
+        parts.append(f'<p class="broken"><b>{escape(end_words(trace))}.</b> {sentence}</p>')
     return "".join([*parts, _picture(board), "</section>"])
 
 

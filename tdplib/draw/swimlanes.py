@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from tdplib.draw._locks import draw_lock, holdings, lock_kinds, lock_names
 from tdplib.draw._plan import HEAD, MARGIN, NUMBER, WIDTH, Plan, plan_of, strip_left
-from tdplib.draw._rows import Line, Row, breaks_in_step, scenario_words
+from tdplib.draw._rows import Line, Row, end_words, kind_of, scenario_words
 from tdplib.draw._strip import draw_strip
 from tdplib.draw._svg import ACTOR_COLOURS, CODE_SIZE, Svg, fit, text_width, wrap
 
@@ -43,8 +43,7 @@ def swimlanes(trace: object, *, unfold: bool = False) -> str:
 
 
 def _title(trace: object) -> str:
-    what = f"breaks {trace.broken}" if trace.broken else "a run"
-    return f"{trace.protocol}: {what}"
+    return f"{trace.protocol}: {end_words(trace)}"
 
 
 def _description(trace: object) -> str:
@@ -54,7 +53,8 @@ def _description(trace: object) -> str:
         effects = "; ".join(a.effect for a in step.actions if a.kind != "private")
         parts.append(f"Step {step.number}, {step.actor_name}: {effects}.")
     if trace.broken:
-        parts.append(f"Then {trace.broken} is broken: {trace.sentence}")
+        what = "is worth a note" if kind_of(trace) == "advice" else "is broken"
+        parts.append(f"Then {trace.broken} {what}: {trace.sentence}")
     return " ".join(parts)
 
 
@@ -120,18 +120,22 @@ def _draw_end(svg: Svg, plan: Plan) -> float:
 
 
 def _draw_broken(svg: Svg, plan: Plan, y: float) -> float:
-    trace = plan.trace
+    """Draw the box that says what is broken (or, in another colour, worth a note)."""
+    trace, kind, last = plan.trace, kind_of(plan.trace), len(plan.trace.steps)
     lines = wrap(trace.sentence or "", WIDTH - 2 * MARGIN - 60)
-    end = f"in step {len(trace.steps)}, by {trace.steps[-1].actor_name}" if trace.steps else ""
-    if not breaks_in_step(trace):
-        end = f"after step {len(trace.steps)}"
+    words = f"{trace.broken} is broken in step {last}, by {trace.steps[-1].actor_name}"
+    if kind == "end":
+        words = f"{trace.broken} is broken after step {last}"
         waiting = (a for a in plan.boards[-1]["actors"] if a["status"] == "blocked")
         lines += [f"{a['name']} {a['reason']}" for a in waiting]
-    height = 44 + 18 * len(lines)
-    width = WIDTH - 2 * MARGIN
-    svg.rect(MARGIN, y, width, height, rx=6, fill="--badbg", stroke="--bad", stroke_width=1.6)
-    _draw_cross(svg, MARGIN + 22, y + 23, 7)
-    svg.text(MARGIN + 42, y + 28, f"{trace.broken} is broken {end}", "strong bad")
+    elif kind == "advice":
+        words = f"advice, no error: {trace.broken}, in step {last}"
+    ink, ground = ("--ink", "--band") if kind == "advice" else ("--bad", "--badbg")
+    width, height = WIDTH - 2 * MARGIN, 44 + 18 * len(lines)
+    svg.rect(MARGIN, y, width, height, rx=6, fill=ground, stroke=ink, stroke_width=1.6)
+    if kind != "advice":
+        _draw_cross(svg, MARGIN + 22, y + 23, 7)
+    svg.text(MARGIN + 42, y + 28, words, "strong", style=f"fill:var({ink})")
     for place, line in enumerate(lines):
         svg.text(MARGIN + 42, y + 49 + 18 * place, fit(line, width - 60))
     return y + height
