@@ -35,7 +35,7 @@
 
 # %%
 import tdplib
-from tdplib import check, labs
+from tdplib import check, draw, labs
 from tdplib.lang.kernel import *
 from tdplib.widgets import Interleaver
 
@@ -124,20 +124,21 @@ labs.predict("lab07.q1", "")
 # ## 3. By hand: play the re-queue
 #
 # Below are five tasks at patch 21: two vCPUs, two memslot updates and the zap worker. **You are the
-# scheduler**: each button lets one task take one step. A task that cannot move says whom it waits
-# for. `back` undoes.
+# scheduler.** In each column one button lets that task take a step, and a second one lets it run
+# until it must wait. A task that cannot move says what it waits for. Under the columns you see what
+# they share: the root, the locks, the queue. You can go back at any time.
 #
-# Try to get root 0 onto the queue for a second time:
+# Get root 0 onto the queue for a second time:
 #
-# | do this | until |
+# | do this | until you see |
 # |---|---|
-# | step **vCPU 0** | it has loaded root 0 and dropped `mmu_lock`: the board shows root 0 with count 1 |
-# | step **update 0** | it waits in `flush_workqueue`: root 0 is invalid, queued, and its count is 2 |
-# | step **zap worker** | it is idle again: root 0 is empty and its count is back to 1 |
-# | step **update 0** | it is done |
-# | step **update 1** | root 0 shows **queued** once more |
+# | **step** vCPU 0, a few times | root 0: count 1, one present SPTE |
+# | **run** update 0 | it waits in `kvm_tdp_mmu_zap_invalidated_roots`; root 0 is invalid, queued, count 2 |
+# | **run** the zap worker | it has nothing left to do; root 0 is empty, and its count is back to 1 |
+# | **run** update 0 | it is done |
+# | **step** update 1, slowly | root 0 is **queued** once more |
 #
-# Leave vCPU 0 alone after the first line: it sleeps. Look at root 0 just before the last step. That
+# Leave vCPU 0 alone after the first line: it sleeps. Look at root 0 just before the last step: that
 # was question 1.
 
 # %%
@@ -189,16 +190,16 @@ labs.predict("lab07.q2", "")
 
 # %%
 requeue = check(base="patch-21")
-requeue
+print(requeue)
 
 # %% [markdown]
 # It **holds**: no interleaving breaks anything. But there is a piece of advice, *wasted zap*: a root
 # that was empty has been zapped once more. The kit keeps the shortest interleaving that shows it.
-# Open it and walk through it with `forward`; it is shorter than yours, because each task does
-# only what is needed.
+# Here is its picture: time runs downwards, each task has a line of its own, and on the right stands
+# what becomes of the root. In this one the vCPU does not even touch memory; it only has a root.
 
 # %%
-Interleaver(trace=requeue.traces["wasted-zap"])
+draw(requeue.traces["wasted-zap"])
 
 # %% [markdown]
 # ## 4. Exercise 1: queue each root once
@@ -285,11 +286,12 @@ def kvm_tdp_mmu_invalidate_all_roots(kvm):
 
 
 too_early = check(kvm_tdp_mmu_invalidate_all_roots, base="patch-22")
-too_early
+draw(too_early)
 
 # %% [markdown]
-# Read the trace from the top: who runs, in which function, what it reads or writes. Then step
-# through the same interleaving:
+# This is the *shortest* interleaving that breaks the promise. Read it from the top: who runs, in
+# which function, what is read or written. The line in your function shows up once; everything
+# before it only prepares the trap. You can also step through it:
 
 # %%
 Interleaver(trace=too_early.trace)
@@ -367,10 +369,7 @@ labs.predict("lab07.q5", "")
 
 # %%
 twice = check(base="patch-24-unconditional")
-twice
-
-# %%
-Interleaver(trace=twice.trace)
+draw(twice)
 
 # %% [markdown]
 # So from patch 24 on a skip is needed. Which one? In his review of patch 24 Sean asked for a rule:

@@ -459,7 +459,8 @@ class FakeTrace:
         return "1. vCPU 0 <script>alert(1)</script>"
 
 
-def test_a_report_is_escaped_and_complete():
+def test_a_report_is_escaped_and_complete(monkeypatch):
+    monkeypatch.setattr("tdplib.labs.report._picture", lambda trace: "<img>")
     outcome = Outcome(EX1.cases[0], WRONG, FakeVerdict(), "zap-complete", "S.", FakeTrace())
     report = Report(EX1, WRONG, outcomes=(outcome,))
     assert EX1.meanings["zap-complete"] in str(report)

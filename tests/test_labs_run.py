@@ -180,7 +180,7 @@ def wrong_answers():
             yield pytest.param(record, text, expected, id=f"{record.id}: {name}")
 
 
-@pytest.mark.parametrize(("record", "text", "expected"), wrong_answers())
+@pytest.mark.parametrize(("record", "text", "expected"), list(wrong_answers()))
 def test_wrong_answers_are_wrong_and_explained(record, text, expected):
     report = judge(record, text)
     assert report.status == WRONG, str(report)
@@ -212,6 +212,21 @@ def test_a_value_without_bound_is_not_decided():
     report = judge(EX1, text)
     assert report.status == UNDECIDED, str(report)
     assert report.points == 0
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("while True:", "    root.role.invalid = 1"),
+        ("while root.role.invalid == 0:", "    cpu_relax()"),
+    ],
+)
+def test_an_answer_that_never_ends_is_wrong_though_nothing_breaks(lines):
+    report = judge(EX1, walk(*lines))
+    assert report.status == WRONG, str(report)
+    assert report.outcomes[-1].broken == "never ends"
+    assert "nothing gets done" in str(report)
+    assert "`kvm_tdp_mmu_invalidate_all_roots`, line" in str(report)
 
 
 def test_after_the_stages_the_hint_points_into_the_learners_own_trace():

@@ -12,6 +12,7 @@ import ast
 from functools import cache
 
 from tdplib.errors import TdplibError
+from tdplib.labs.ending import never_ends
 from tdplib.labs.exercise import Case, Exercise
 from tdplib.labs.report import (
     NOT_ATTEMPTED,
@@ -24,6 +25,9 @@ from tdplib.labs.report import (
 )
 
 __all__ = ["judge"]
+
+MAX_SECONDS = 60.0
+"""A search of a lab's scenario takes about one; more than this is a runaway, and said to be so."""
 
 # What the harness of `protocols/_shared.py` tells the properties: an answer that used one could
 # make a wrong zap look finished.
@@ -71,7 +75,13 @@ def _run(case: Case, code) -> Outcome:
     from tdplib.check import check
     from tdplib.properties import find
 
-    verdict = check(code, base=case.base, scenario=_scenario(case), properties=case.properties)
+    verdict = check(
+        code,
+        base=case.base,
+        scenario=_scenario(case),
+        properties=case.properties,
+        max_seconds=MAX_SECONDS,
+    )
     if verdict.status == "violated":
         return Outcome(case, WRONG, verdict, verdict.property, verdict.sentence, verdict.trace)
     if verdict.status != "holds":
@@ -79,7 +89,10 @@ def _run(case: Case, code) -> Outcome:
     for name in case.forbids:
         if name in verdict.advice:
             sentence = find(name).sentence
-            return Outcome(case, WRONG, verdict, name, sentence, verdict.traces.get(name))
+            return Outcome(case, WRONG, verdict, name, sentence, verdict.traces[name])
+    endless = never_ends(code, case.base, _scenario(case))
+    if endless:
+        return Outcome(case, WRONG, verdict, "never ends", endless)
     return Outcome(case, RIGHT, verdict)
 
 

@@ -34,6 +34,7 @@ UNDECIDED = "not decided"
 COLOURS = {RIGHT: "#1a7f37", WRONG: "#b3261e"}
 """Readable on light and on dark; the word beside it says the same."""
 OTHER_COLOUR = "#9a6700"
+NEXT = "The report's play() opens it step by step; the exercise's hint() helps on."
 
 
 class NotRightError(TdplibError, AssertionError):
@@ -140,17 +141,38 @@ class Report:
             "The shortest interleaving that shows it:",
             str(last.trace),
             "",
-            "`report.play()` opens it step by step; `ex.hint()` helps on.",
+            NEXT,
         ]
 
     def _repr_html_(self) -> str:
         colour = COLOURS.get(self.status, OTHER_COLOUR)
-        body = html.escape("\n".join(self._body()))
         return (
             f'<div role="status" style="border-left:4px solid {colour};padding:2px 10px">'
             f'<div style="color:{colour};font-weight:600">{html.escape(self._headline())}</div>'
-            f'<pre style="white-space:pre-wrap;margin:4px 0">{body}</pre></div>'
+            f"{self._html_body()}</div>"
         )
+
+    def _html_body(self):
+        if self.trace is None:
+            return _pre("\n".join(self._body()))
+        last = self.outcomes[-1]
+        return (
+            _pre(f"{last.case.says}: {last.broken}.\n{self.meaning}")
+            + _picture(self.trace)
+            + f"<details><summary>The same as text</summary>{_pre(str(self.trace))}</details>"
+            + _pre(NEXT)
+        )
+
+
+def _pre(text):
+    return f'<pre style="white-space:pre-wrap;margin:4px 0">{html.escape(text)}</pre>'
+
+
+def _picture(trace):
+    """The trace as swim lanes; an <img>, so that it cannot run anything."""
+    from tdplib.draw import draw
+
+    return draw(trace)._repr_mimebundle_()["text/html"]
 
 
 def _covered(outcomes):
