@@ -290,8 +290,8 @@ draw(too_early)
 
 # %% [markdown]
 # This is the *shortest* interleaving that breaks the promise. Read it from the top: who runs, in
-# which function, what is read or written. The line in your function shows up once; everything
-# before it only prepares the trap. You can also step through it:
+# which function, what is read or written. Your function takes part in one step only; all
+# the steps before it prepare the trap. You can also step through it yourself:
 
 # %%
 Interleaver(trace=too_early.trace)
@@ -376,7 +376,8 @@ draw(twice)
 # *a root that is invalid and can still be reached is always zapped by way of the queue*. With that
 # rule, the check that was wrong two patches ago is right, and no sentinel is needed. What is left
 # for you is to keep the rule.
-#
+
+# %% [markdown]
 # ## 8. Exercise 3: what makes the check right
 #
 # {{exercise lab07.ex3}}
@@ -436,7 +437,8 @@ for base in ("patch-21-skip-invalid", "patch-22-sentinel", "patch-24-sentinel", 
 # **What was not checked.** The simulated roots have one level and two entries, there is no TLB, and
 # memory is sequentially consistent (everybody sees all stores in one order). "Holds" means: within
 # that model, for these tasks, in every interleaving.
-#
+
+# %% [markdown]
 # ## 10. Recap
 #
 # 1. The fast zap must not return while a root of before has a present SPTE.
@@ -447,7 +449,8 @@ for base in ("patch-21-skip-invalid", "patch-22-sentinel", "patch-24-sentinel", 
 # 4. A flag is as good as the promise behind it. `invalid` meant "queued" at patch 21, no longer at
 #    patch 22, and again from patch 24 on.
 # 5. v5.18's promise: every step from valid to invalid queues the root before `mmu_lock` is dropped.
-#
+
+# %% [markdown]
 # ## 11. Where to read the real code
 #
 # All in `arch/x86/kvm/mmu/`, Linux v5.18:

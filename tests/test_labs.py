@@ -336,6 +336,8 @@ def test_a_prediction_is_recorded_before_it_is_revealed(monkeypatch):
     shown = str(labs.predict(question.id))
     assert question.choices["a"] in shown
     assert question.reveal not in shown
+    assert question.reveal not in str(labs.predict(question.id, ""))
+    assert question.choices["a"] not in str(labs.predict(question.id, " "))
     assert progress.read_progress()["questions"] == {}
     assert question.reveal not in str(labs.predict(question.id, "q"))
     assert progress.read_progress()["questions"] == {}

@@ -258,6 +258,83 @@ def test_a_wrong_report_opens_in_the_widget():
     assert widget.board["steps"] == len(report.trace.steps)
 
 
+# --- what the lab tells
+
+
+def until(session, actor, seen):
+    """Step `actor` until `seen(board)`; the board then."""
+    names = [each["name"] for each in session.board()["actors"]]
+    while not seen(session.board()):
+        session.step(names.index(actor))
+    return session.board()
+
+
+def root_0(board):
+    root = board["roots"][0]
+    live = sum(spte["present"] for spte in root["sptes"])
+    return root["refcount"], live, root["role"]["invalid"], root["queued"]
+
+
+def stands(board, actor):
+    return next(each for each in board["actors"] if each["name"] == actor)
+
+
+def test_the_requeue_can_be_played_by_hand_as_the_lab_tells():
+    from tdplib.replay import Session
+
+    session = Session("patch-21")
+    loaded = until(session, "vCPU 0", lambda b: b["roots"] and root_0(b)[1] == 1)
+    assert root_0(loaded) == (1, 1, False, False)
+    assert loaded["steps"] <= 4, "the lab says: a few times"
+    flush = until(session, "update 0", lambda b: stands(b, "update 0")["status"] == "blocked")
+    assert root_0(flush) == (2, 1, True, True)
+    assert stands(flush, "update 0")["function"] == "kvm_tdp_mmu_zap_invalidated_roots"
+    idle = until(session, "zap worker", lambda b: stands(b, "zap worker")["status"] == "idle")
+    assert root_0(idle) == (1, 0, True, False)
+    until(session, "update 0", lambda b: stands(b, "update 0")["status"] == "done")
+    again = until(session, "update 1", lambda b: root_0(b)[3])
+    assert root_0(again) == (2, 0, True, True)
+    assert again["broken"] is None
+
+
+def test_the_traces_are_as_the_lab_tells():
+    from tdplib import check
+
+    waste = check(base="patch-21").traces["wasted-zap"]
+    boards = waste.boards()
+    assert all(root_0(board)[1] == 0 for board in boards if board["roots"])
+    early = check(EX2.stub, base="patch-22").trace
+    own = [s for s in early.steps if any(a.function in EX2.replaces for a in s.actions)]
+    assert len(own) == 1
+    marked = [
+        step.actor_name
+        for step in early.steps
+        for action in step.actions
+        if action.function == "kvm_tdp_root_mark_invalid" and action.kind == "rmw"
+    ]
+    assert len(marked) == 1
+    assert marked[0].startswith("vCPU"), "the answer to question 4"
+    twice = check(base="patch-24-unconditional")
+    assert twice.property == "no-double-queue", "the answer to question 5"
+
+
+def test_the_table_at_the_end_is_that_of_the_protocols():
+    from tdplib.protocols import row
+
+    expected = {
+        "patch-21": "holds",
+        "patch-21-skip-invalid": "holds",
+        "patch-21-sentinel": "holds",
+        "patch-22": "holds",
+        "patch-22-skip-invalid": "violated",
+        "patch-22-sentinel": "holds",
+        "patch-24-unconditional": "violated",
+        "v5.18": "holds",
+        "patch-24-sentinel": "holds",
+    }
+    assert {name: row(name).expected.status for name in expected} == expected
+
+
 # --- the notebooks, through a real kernel
 
 

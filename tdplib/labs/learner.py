@@ -89,7 +89,7 @@ def exercise(name: str) -> Task:
     return Task(find_exercise(name))
 
 
-def predict(name: str, answer: str = "") -> Note:
+def predict(name: str, answer: str | None = None) -> Note:
     """
     Record `answer` to the prediction question `name`, then show what is right and why.
 
@@ -97,12 +97,13 @@ def predict(name: str, answer: str = "") -> Note:
     you knew is what you learn from.
     """
     question = find_question(name)
+    if answer is None:
+        return Note(question_text(question))
     letter = answer.strip().lower()
+    letters = ", ".join(question.choices)
     if not letter:
-        prompt = "_No answer yet: put a letter between the quotes._"
-        return Note(f"{question_text(question)}\n\n{prompt}")
+        return Note(f"_{name}: no answer yet. Put one of {letters} between the quotes._")
     if letter not in question.choices:
-        letters = ", ".join(question.choices)
         return Note(f"{name} has the answers {letters}; found {answer!r}. Nothing is recorded.")
     entry = progress.note_answer(name, letter, letter == question.answer)
     return Note(_revealed(question, entry.get("answer", letter)))
