@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +15,7 @@ from fake_trace import fake_trace
 
 import tdplib
 from tdplib.cli import _say as say_module
-from tdplib.cli import main
+from tdplib.cli import checking, main
 from tdplib.errors import BadValueError
 
 VERBS = "protocols scenarios check replay play labs figures bench warm doctor".split()
@@ -58,6 +60,136 @@ def fake_check(monkeypatch):
     check.calls = calls
     monkeypatch.setitem(vars(tdplib), "check", check)
     return check
+
+
+# --- with the engine --------------------------------------------------------------------------
+
+OWN = """\
+def kvm_tdp_mmu_invalidate_all_roots(kvm):
+    for root in list_for_each_entry(kvm.arch.tdp_mmu_roots):
+        if not root.role.invalid:
+            kvm_tdp_mmu_get_root(root)
+            root.role.invalid = 1
+            tdp_mmu_schedule_zap_root(kvm, root)
+"""
+
+
+def test_check_finds_the_bug_and_replay_shows_it_again(tmp_path, capsys):
+    assert main(["check", "patch-22-skip-invalid", "--json"]) == 1
+    record = json.loads(capsys.readouterr().out)
+    assert record["property"] == "zap-complete"
+    assert record["trace"][-1]["source"] == "model_update_returns(kvm)"
+    code = record["schedule"]
+    assert main(["replay", code, "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert again["trace"] == record["trace"]
+    assert again["schedule"] == code
+    assert main(["replay", code]) == 0
+    assert "broken: zap-complete" in capsys.readouterr().out
+    assert main(["replay", code, "--step", "0"]) == 0
+    assert "none allocated" in capsys.readouterr().out
+    assert main(["replay", code, "--step", "99"]) == 2
+    assert "--step is 99" in capsys.readouterr().err
+    assert main(["replay", code[:-1]]) == 2
+    assert capsys.readouterr().err.startswith("tdplib: schedule: ")
+
+
+def test_holds_violated_and_incomplete(capsys):
+    assert main(["check", "v5.18", "--scenario", "small"]) == 0
+    assert main(["check", "no-gift", "--scenario", "small"]) == 1
+    capsys.readouterr()
+    assert main(["check", "v5.18", "--max-states", "1000"]) == 3
+    assert capsys.readouterr().out.startswith("incomplete")
+
+
+def regression(tmp_path, text: str) -> subprocess.CompletedProcess:
+    """Write `text` as a test file and run it by itself."""
+    path = tmp_path / "test_it.py"
+    path.write_text(text, encoding="utf-8")
+    run = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(path)]
+    folder = Path(tdplib.__file__).parents[1]
+    return subprocess.run(run, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_a_schedule_becomes_a_regression_test(tmp_path, capsys):
+    mine = tmp_path / "mine.py"
+    mine.write_text(OWN)
+    for arguments in (["patch-22-skip-invalid"], [str(mine), "--base", "patch-22"]):
+        assert main(["check", *arguments, "--json"]) == 1
+        code = json.loads(capsys.readouterr().out)["schedule"]
+        own = ["--source", str(mine)] if "+code" in code else []
+        assert main(["replay", code, *own, "--pytest", "-"]) == 0
+        text = capsys.readouterr().out
+        assert regression(tmp_path, text).returncode == 0
+        wrong = regression(tmp_path, text.replace("'zap-complete'", "'no-leak'"))
+        assert "1 failed" in wrong.stdout
+
+
+def test_own_code_is_asked_for(tmp_path, capsys):
+    mine = tmp_path / "mine.py"
+    mine.write_text(OWN)
+    main(["check", str(mine), "--base", "patch-22", "--json"])
+    code = json.loads(capsys.readouterr().out)["schedule"]
+    assert main(["replay", code]) == 2
+    assert "--source FILE" in capsys.readouterr().err
+
+
+def test_an_error_in_ones_own_code_is_shown_where_it_is(tmp_path, capsys):
+    mine = tmp_path / "mine.py"
+    mine.write_text("def kvm_mmu_zap_all_fast(kvm):\n    x = [i for i in range(3)]\n")
+    assert main(["check", str(mine)]) == 2
+    err = capsys.readouterr().err
+    assert "mine.py" in err
+    assert "2" in err
+    assert "^" in err
+    assert "Traceback" not in err
+
+
+def test_play_by_hand(monkeypatch, capsys):
+    lines = "a\nb\nnonsense\ngoto 1\nback\nforward\nshow\ncode\ngoto 77\nquit\n"
+    monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
+    assert main(["play", "v5.18", "--scenario", "small"]) == 0
+    said = capsys.readouterr().out
+    assert "1. vCPU 0: " in said
+    assert "2. update 0: takes slots_lock" in said
+    assert "goto N" in said
+    assert "77" in said
+    assert said.rstrip().splitlines()[-1].startswith("> v5.18/small/")
+
+
+def test_play_ends_with_the_input(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a\n"))
+    assert main(["play", "v5.18", "--scenario", "small"]) == 0
+
+
+def test_the_figures_are_current(capsys):
+    assert main(["figures", "--check"]) == 0, "tdplib figures"
+
+
+def test_warm_is_idempotent(capsys):
+    assert main(["warm"]) == 0
+    capsys.readouterr()
+    assert main(["warm", "--json"]) == 0
+    record = json.loads(capsys.readouterr().out)
+    assert (record["were_cold"], record["cold"]) == (0, [])
+
+
+@pytest.mark.slow
+def test_warm_reaches_every_kernel(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "tdplib", "warm", "--json"],
+        env={**os.environ, "TDPLIB_CACHE_DIR": str(tmp_path)},
+        cwd=Path(tdplib.__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    record = json.loads(done.stdout)
+    assert record["were_cold"] > 50
+    assert record["cold"] == []
+
+
+# --- without ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("verb", ["", *VERBS])
@@ -154,12 +286,21 @@ def test_check_hands_its_options_on(fake_check, tmp_path):
     main(["check", "v5.18", "--vary", "vcpus=3", "updates=0x1"])
     scenario = fake_check.calls[-1][1]["scenario"]
     assert (scenario.vcpus, scenario.updates) == (3, 1)
+    assert options["reductions"] == checking.DEFAULT_REDUCTIONS
+    main(["check", "v5.18", "--no-lockset", "--symmetry"])
+    assert fake_check.calls[-1][1]["reductions"] == ("merge", "acquire", "symmetry")
     mine = tmp_path / "mine.py"
     mine.write_text("def f(kvm):\n    pass\n")
     main(["check", str(mine), "--base", "v6.4"])
     code, options = fake_check.calls[-1]
     assert code == mine
     assert options["base"] == "v6.4"
+
+
+def test_every_reduction_has_a_switch():
+    from tdplib.check import REDUCTIONS
+
+    assert tuple(checking.REDUCTIONS) == REDUCTIONS
 
 
 def test_check_writes_the_pictures(fake_check, tmp_path, capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from tdplib.check import DEFAULT_REDUCTIONS
 from tdplib.cli._say import ProgressLine, say, say_json
 from tdplib.cli._verbs import add_verb, scenario_option, the_scenario
 from tdplib.cli.replaying import outputs, trace_options, trace_record
@@ -29,24 +30,20 @@ def add(verbs: argparse._SubParsersAction) -> None:
     scenario_option(verb)
     verb.add_argument("--property", action="append", metavar="NAME", help="look for this one only")
     verb.add_argument("--max-states", type=int, metavar="N", help="stop after N states")
-    for name, meaning in _REDUCTIONS.items():
-        default = "" if name == "symmetry" else "no-"
-        verb.add_argument(
-            f"--{default}{name}",
-            dest=name,
-            default=name != "symmetry",
-            action="store_false" if default else "store_true",
-            help=meaning,
-        )
+    for name, meaning in REDUCTIONS.items():
+        flag = f"--no-{name}" if name in DEFAULT_REDUCTIONS else f"--{name}"
+        verb.add_argument(flag, dest="switched", action="append_const", const=name, help=meaning)
     verb.add_argument("--json", action="store_true", help="the verdict as JSON")
     trace_options(verb)
 
 
-_REDUCTIONS = {
-    "merge": "do not merge private actions into the next visible one",
+REDUCTIONS = {
+    "merge": "do not merge private work into the visible operation before it",
     "lockset": "do not run on where held locks keep everybody else out",
+    "acquire": "do not take a lock together with the operation after it",
     "symmetry": "count states once that differ only by a permutation of like actors",
 }
+"""Name of a reduction -> what its flag, which switches the default, does."""
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -58,7 +55,8 @@ def _check(args: argparse.Namespace) -> int:
     if args.base and not is_file:
         raise BadValueError(f"--base goes with a file; {args.what!r} is a protocol of its own")
     base = args.base or ("v5.18" if is_file else args.what)
-    reductions = tuple(name for name in _REDUCTIONS if getattr(args, name))
+    switched = args.switched or ()
+    reductions = tuple(r for r in REDUCTIONS if (r in DEFAULT_REDUCTIONS) != (r in switched))
     line = ProgressLine()
     options = {"scenario": the_scenario(args, base), "reductions": reductions}
     if args.max_states is not None:
