@@ -13,6 +13,7 @@ import base64
 import html
 import itertools
 import pathlib
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -30,6 +31,13 @@ __all__ = ["Interleaver"]
 STATIC = pathlib.Path(__file__).parent / "static"
 RUN_LIMIT = 500
 """`run` gives up after so many steps: an actor that spins never blocks."""
+
+
+def _module() -> str:
+    """Join the page's files into the one ES module anywidget wants: their own imports fall away."""
+    names = ("board.js", "elements.js", "state.js", "lane.js", "interleaver.js")
+    texts = [(STATIC / name).read_text(encoding="utf-8") for name in names]
+    return "\n".join(re.sub(r"^import [^;]*;\n", "", text, flags=re.MULTILINE) for text in texts)
 
 
 class Interleaver(anywidget.AnyWidget):
@@ -71,8 +79,8 @@ class Interleaver(anywidget.AnyWidget):
     Nothing here may be graded: what a learner clicked reaches the kernel some time after they did.
     """
 
-    _esm = STATIC / "interleaver.js"
-    _css = STATIC / "interleaver.css"
+    _esm = _module()
+    _css = (STATIC / "interleaver.css").read_text(encoding="utf-8")
 
     board = traitlets.Dict(read_only=True).tag(sync=True)
     """The snapshot on show: the Board dictionary and what `tdplib.widgets.snapshot` adds to it."""

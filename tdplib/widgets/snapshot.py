@@ -59,11 +59,11 @@ def snapshot(
     now["did"] = _did(now)
     now["changed"] = list(dict.fromkeys(_worth_marking(now, earlier)))
     now["was"] = dict(_old_values(now, earlier)) if earlier else {}
-    now["changes"] = list(dict.fromkeys(_phrases(now))) if earlier else []
     for root in now["roots"]:
         old = at_path(earlier, f"roots.{root['index']}.role.word") if earlier else None
         root["role"].pop("bits", None)  # the same, without what changed
         root["role"]["fields"] = role_fields(root["role"]["word"], old)
+    now["changes"] = list(dict.fromkeys(_phrases(now))) if earlier else []
     return now
 
 
@@ -86,11 +86,18 @@ def _action(action: Any) -> dict:
     return {key: getattr(action, key) for key in ("function", "line", "source", "effect", "kind")}
 
 
+_LOOKS = ("reads ", "looks ", "finds no ", "enters an RCU", "leaves its RCU")
+
+
 def _did(now: Mapping[str, Any]) -> str:
     """Say what the last step did: all its effects but the reads, or its summary if it only read."""
     if not now["step"]:
         return ""
-    told = [a["effect"] for a in now["actions"] if a["kind"] not in ("read", "private", "model")]
+    told = [
+        action["effect"]
+        for action in now["actions"]
+        if action["kind"] not in ("private", "model") and not action["effect"].startswith(_LOOKS)
+    ]
     return "; ".join(told) or now["timeline"][now["step"] - 1]["summary"]
 
 
@@ -149,6 +156,7 @@ _FLAGS = {
     "queued": ("queued", "no longer queued"),
     "running": ("being zapped", "no longer being zapped"),
     "async_data": ("async_data set", "async_data NULL"),
+    "zapped": ("zapped to the end", "not zapped to the end"),
 }
 
 
@@ -159,7 +167,10 @@ def _root_phrase(now: Mapping[str, Any], at: str, rest: list[str]) -> Iterator[s
     elif rest[0] in _FLAGS:
         yield f"{root['name']} {_FLAGS[rest[0]][not root[rest[0]]]}"
     elif rest[0] == "role":
-        yield f"{root['name']} role {root['role']['word']:#x}{_was(now, at + '.role.word', hex)}"
+        fields = {field["name"]: field for field in root["role"]["fields"]}
+        invalid = "invalid, " if fields["invalid"]["changed"] else ""
+        old = _was(now, at + ".role.word", hex)
+        yield f"{root['name']} {invalid}role {root['role']['word']:#x}{old}"
     elif rest[0] == "state":
         yield f"{root['name']} {root['state']}"
     elif rest[0] == "sptes" and len(rest) > 1:

@@ -69,11 +69,10 @@ def absent(what: str):
 
 
 def chrome_path() -> str | None:
-    """The browser to drive: $CHROME, else the first Chromium on the path."""
+    """The browser to drive: $CHROME, else the first Chromium on the path; None if there is none."""
     named = os.environ.get("CHROME")
-    return named or next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
+    names = [named] if named else ["chromium", "chromium-browser", "google-chrome"]
+    return next(filter(None, map(shutil.which, names)), None)
 
 
 @pytest.fixture(scope="session")
@@ -84,7 +83,7 @@ def chromium():
         absent("playwright is not installed")
     path = chrome_path()
     if path is None:
-        absent("there is no chromium on the path and CHROME is not set")
+        absent("no chromium on the path, nor where CHROME says")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield browser

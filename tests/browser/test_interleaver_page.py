@@ -8,6 +8,7 @@ import pytest
 from fake_session import CAST, REQUEUE, FakeSession
 
 from tdplib.widgets import Interleaver
+from tdplib.widgets.interleaver import STATIC
 
 pytestmark = pytest.mark.browser
 
@@ -127,7 +128,9 @@ def test_the_broken_property_is_shown_where_it_broke(host):
     expect(note).to_contain_text("queued a second time")
     expect(note).to_be_in_viewport()
     expect(lane(page, "update 1").locator(".tdp-line.tdp-bad")).to_contain_text("queue_work")
-    expect(page.get_by_role("status").first).to_contain_text("wasted-zap is broken. A root that had been zapped")
+    expect(page.get_by_role("status").first).to_contain_text(
+        "wasted-zap is broken. A root that had been zapped"
+    )
     tick = page.get_by_role("button", name=re.compile("^Step 35: .*; breaks wasted-zap$"))
     expect(tick).to_contain_text("✗")
     page.get_by_role("button", name="To the start").click()
@@ -320,6 +323,22 @@ def test_the_plain_functions_of_the_module(host):
     assert page.evaluate(key, ["E", {"shiftKey": True}]) == {"do": "run", "actor": 4}
     for nothing in (["f", {}], ["0", {}], ["6", {}], ["Enter", {}], ["a", {"metaKey": True}]):
         assert page.evaluate(key, nothing) is None
+
+
+def test_each_file_is_a_module_by_itself(chromium):
+    """The package joins them; what they import from each other must be there all the same."""
+    page = chromium.new_page()
+
+    def serve(route):
+        name = route.request.url.rsplit("/", 1)[1]
+        kind = "text/javascript" if name else "text/html"
+        route.fulfill(content_type=kind, body=(STATIC / name).read_text() if name else "")
+
+    page.route("**/*", serve)
+    page.goto("http://localhost:9/")
+    for file in STATIC.glob("*.js"):
+        page.evaluate(f"import('/{file.name}').then(() => true)")
+    page.close()
 
 
 # -- two of them, and after them

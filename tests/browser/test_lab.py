@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import re
+import shutil
 
 import lab
 import nbformat
@@ -19,6 +20,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SHOTS = os.environ.get("TDPLIB_SCREENSHOTS")
 """A folder in which the screenshots are kept; without it they go where pytest keeps its files."""
+
+LAB = "lab07_requeue_race.ipynb"
 
 BOTH = """\
 import fake_session
@@ -81,6 +84,60 @@ def test_the_widget_in_jupyterlab(notebook, shots):
     page.screenshot(path=shots / "widget-light.png")
     book.theme("JupyterLab Dark")
     page.screenshot(path=shots / "widget-dark.png")
+
+
+def test_the_first_lab_from_top_to_bottom(notebook, jupyter, shots):
+    """Every cell of the lab as a learner gets it, then the re-queue played by clicks."""
+    shutil.copy(lab.REPOSITORY / "labs" / LAB, jupyter[2] / LAB)
+    book = notebook(LAB, height=1100)
+    book.run_all()
+    assert book.errors() == []
+    page = book.page
+    player = page.locator(".tdp-il").first
+    player.scroll_into_view_if_needed()
+    expect(player.locator(".tdp-name")).to_have_text("patch-21 default")
+    page.screenshot(path=shots / "lab-start.png")
+
+    click_until(player, "vCPU 0", root(player, 0), "vCPU 0")
+    expect(root(player, 0).locator("td").nth(1)).to_have_text("1")
+    page.screenshot(path=shots / "lab-loaded.png")
+    click_until(player, "update 0", step_button(player, "update 0"), "waits for the work item")
+    expect(root(player, 0)).to_contain_text("invalid 1")
+    expect(root(player, 0)).to_contain_text("queued")
+    expect(step_button(player, "update 0")).to_be_disabled()
+    click_until(player, "zap worker", step_button(player, "zap worker"), "nothing is queued")
+    expect(root(player, 0).locator("td").nth(1)).to_have_text("1")
+    click_until(player, "update 0", step_button(player, "update 0"), "Done")
+    expect(root(player, 0).locator("td").nth(4)).to_have_text("–")
+    click_until(player, "update 1", root(player, 0), "queued (changed)")
+    expect(player.get_by_role("status").first).to_contain_text("root 0 queued")
+    expect(root(player, 0).locator("td").nth(1)).to_contain_text("2")
+    player.scroll_into_view_if_needed()
+    page.screenshot(path=shots / "lab-requeue.png")
+
+    click_until(player, "zap worker", player.get_by_role("status").first, "Advice, wasted-zap")
+    page.screenshot(path=shots / "lab-wasted-zap.png")
+    assert book.errors() == []
+    book.theme("JupyterLab Dark")
+    player.scroll_into_view_if_needed()
+    page.screenshot(path=shots / "lab-requeue-dark.png")
+
+
+def root(player, index):
+    """The row of a root in the widget's table."""
+    return player.get_by_role("table", name="Roots").get_by_role("row").nth(index + 1)
+
+
+def click_until(player, actor, where, text, limit=30):
+    """Step an actor by clicks until `text` shows; each click is one step on the counter."""
+    button, count = step_button(player, actor), player.locator(".tdp-count")
+    for _ in range(limit):
+        if text in where.text_content():
+            return
+        step = int(count.text_content().split()[1])
+        button.click()
+        expect(count).to_have_text(f"step {step + 1} of {step + 1}", timeout=20_000)
+    raise AssertionError(f"{actor} took {limit} steps and {text!r} did not show")
 
 
 def test_without_a_kernel_the_notebook_shows_the_picture(notebook, shots):

@@ -1,0 +1,93 @@
+/**
+ * The column of one actor.
+ */
+
+import { buttonFace, docstringLines, hue } from "./board.js";
+import { button, div, group, h, hidden, icon, put, sign, sourceText, span } from "./elements.js";
+
+/** One actor: its buttons, where it stands, the source of the function it is in, its locals. */
+export class Lane {
+  constructor(actor) {
+    const run = `Run ${actor.name} until it blocks`;
+    const attrs = { "data-actor": actor.index, tabindex: -1 };
+    this.state = span("tdp-actor-state");
+    this.step = button(null, { class: "tdp-step", "data-do": "step", ...attrs });
+    this.run = button(run, { class: "tdp-run", "data-do": "run", ...attrs,
+      title: `${run} (Shift+${actor.letter.toUpperCase()})` }, icon("run"));
+    this.path = div("tdp-path");
+    this.source = h("div", { class: "tdp-source", role: "group", tabindex: -1 });
+    this.locals = div("tdp-locals");
+    this.node = group(`tdp-lane ${hue(actor.index)}`, actor.name,
+      div("tdp-lane-head", sign("tdp-badge", actor.letter), h("b", {}, actor.name), this.state),
+      div("tdp-buttons", this.step, this.run), this.path, this.source, this.locals);
+  }
+
+  paint(actor, board, sources) {
+    const last = board.step ? board.timeline[board.step - 1] : null;
+    const moved = Boolean(last) && last.actor === actor.index;
+    const [verb, about, label] = buttonFace(actor, board);
+    this.state.replaceChildren(moved ? span("tdp-moved", "moved last · ") : "", actor.status);
+    put(this.step, "aria-label", label);
+    for (const b of [this.step, this.run]) put(b, "aria-disabled", actor.status === "ready" ? null : true);
+    this.step.replaceChildren(span("tdp-verb", verb), span("tdp-next", about));
+    this.paintPath(actor);
+    const { broken } = board;
+    const mine = broken && !broken.at_end && broken.actor === actor.index ? broken : null;
+    this.paintSource(actor, sources[actor.function], moved ? this.ran(last, board) : [], mine);
+    const locals = Object.entries(actor.locals || {});
+    this.locals.replaceChildren(...locals.map(([k, v]) => h("code", {}, `${k} = ${v}`)));
+  }
+
+  paintPath(actor) {
+    const stack = actor.stack || [];
+    const callers = stack.slice(0, -1).reverse().map((f) => [sign("", " ‹ "), hidden(" called by "), f]);
+    this.path.replaceChildren(...(actor.function ? [h("b", {}, actor.function), ...callers.flat()] : []));
+    put(this.path, "title", actor.function ? `${stack.join(" › ")}; ${actor.file}, line ${actor.line}` : null);
+  }
+
+  /** The lines that the last step went through, as "function:line". */
+  ran(last, board) {
+    const all = board.actions && board.actions.length ? board.actions : [last];
+    return all.map((a) => `${a.function}:${a.line}`);
+  }
+
+  paintSource(actor, source, ran, broken) {
+    const lines = source ? source.lines : [];
+    const notes = docstringLines(lines);
+    put(this.source, "aria-label", source ? `Source of ${actor.function}, at line ${actor.line}` : "No source");
+    this.current = null;
+    this.source.replaceChildren(...lines.flatMap((text, i) => {
+      const number = source.first + i;
+      const here = number === actor.line && actor.status !== "done";
+      const bad = here && broken;
+      const done = ran.includes(`${actor.function}:${number}`);
+      const line = this.line(number, sourceText(text, notes[i]), { here, done, bad });
+      if (here) this.current = line;
+      const note = () => div("tdp-broken-note", h("b", {}, broken.property), " ", broken.sentence || "");
+      return bad ? [line, note()] : [line];
+    }));
+    if (!lines.length) this.source.append(div("tdp-none", actor.status === "done" ? "done" : "no source"));
+  }
+
+  line(number, text, { here, done, bad }) {
+    const classes = ["tdp-line", here && "tdp-here", done && "tdp-ran", bad && "tdp-bad"].filter(Boolean);
+    const word = bad ? " (breaks here)" : here ? " (stands here)" : done ? " (just done)" : null;
+    return h("div", { class: classes.join(" "), "aria-current": here ? true : null },
+      sign("tdp-gutter", bad ? "✗" : here ? "▸" : done ? "✓" : ""), span("tdp-lineno", String(number)),
+      text, word ? hidden(word) : null);
+  }
+
+  /** Keep the current line in sight, moving the pane only when it must. */
+  scroll() {
+    const { current, source } = this;
+    if (!current) return;
+    const top = current.offsetTop; // the pane is the line's offset parent
+    const note = current.nextElementSibling;
+    const last = note && note.matches(".tdp-broken-note") ? note : current;
+    const end = last.offsetTop + last.offsetHeight;
+    const room = 24;
+    const bottom = source.scrollTop + source.clientHeight;
+    if (top - room < source.scrollTop) source.scrollTop = top - source.clientHeight / 3;
+    else if (end + room > bottom) source.scrollTop = end - source.clientHeight * 0.6;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * What the actors share: the table of roots, and the card of locks, lists, requests and RCU.
+ */
+
+import { bitsOf, hex, isChanged, names } from "./board.js";
+import { breakable, changedWord, delta, div, group, h, hidden, row, span, value } from "./elements.js";
+
+const SLOTS_SHOWN = 2; // root slots that keep their place in the table before they are handed out
+
+/** The role word: in hex, and taken apart, one cell a field; what changed is marked. */
+function roleCell(board, root, at) {
+  const fields = root.role.fields || [];
+  const changed = fields.filter((f) => f.changed);
+  const word = value(board, `${at}.role.word`, hex, root.role.word, `${at}.role`);
+  return [
+    h("code", { title: root.role.text }, word), hidden(`, ${root.role.text}`),
+    changed.length === 1 ? ` ${bitsOf(changed[0])}: ${changed[0].name}` : null,
+    group("tdp-register", `role word of ${root.name}`, fields.map(fieldCell)),
+  ];
+}
+
+function fieldCell(f) {
+  const title = `${bitsOf(f)}: ${f.value.toString(2).padStart(f.width, "0")}`;
+  return h("span", { class: f.changed ? "tdp-field tdp-changed" : "tdp-field", title },
+    f.changed ? delta() : null, f.name, " ", h("b", {}, String(f.value)), f.changed ? changedWord() : null);
+}
+
+const COLUMNS = ["root", "role", "refcount", "root of", "list", "queue", "async_data", "SPTEs"];
+
+/** One row of the table of roots; `extras` are the protocol's own fields, a column each. */
+function rootRow(board, root, extras) {
+  const at = `roots.${root.index}`;
+  const labels = [...COLUMNS, ...extras];
+  const state = value(board, `${at}.state`, () => (root.state === "freeing" ? "waits for RCU" : root.state));
+  const head = h("th", { scope: "row" }, root.name, div("tdp-kind", state));
+  if (root.state === "freed") {
+    const gone = h("td", { colspan: labels.length - 1 }, "its fields are nobody's any more");
+    return h("tr", { class: "tdp-off" }, head, gone);
+  }
+  const flag = (key, yes, no) => value(board, `${at}.${key}`, () => (root[key] ? yes : no));
+  const ran = root.running || isChanged(board, `${at}.running`);
+  const cells = [
+    roleCell(board, root, at),
+    h("b", {}, value(board, `${at}.refcount`, String, root.refcount)),
+    value(board, `${at}.vcpus`, (v) => names(v) || "none", root.vcpus),
+    flag("listed", "on", "off"),
+    ran ? flag("running", "running", root.queued ? "queued" : "done") : flag("queued", "queued", "–"),
+    flag("async_data", "kvm", "NULL"),
+    (root.sptes || []).map((s) => spteLine(board, s, `${at}.sptes.${s.index}`)),
+    ...extras.map((k) => value(board, `${at}.extra.${k}`, String, (root.extra || {})[k])),
+  ];
+  return h("tr", {}, head, cells.map((cell, i) => h("td", { "data-label": labels[i + 1] }, cell)));
+}
+
+/** One entry of a root's table: short for the eye, in full words in the title and for a screen reader. */
+function spteLine(board, spte, at) {
+  const short = spte.present ? `present ${hex(spte.value)}` : spte.value ? hex(spte.value) : "not present";
+  const full = spte.value ? hidden(`: ${spte.text}`) : null;
+  return h("div", { class: spte.present ? "tdp-on" : "tdp-off", title: spte.text },
+    span("tdp-index", `[${spte.index}] `), value(board, at, () => short), full);
+}
+
+/** The roots; a slot that has not been handed out yet keeps its place. */
+export function rootsTable(board) {
+  const extras = [...new Set(board.roots.flatMap((root) => Object.keys(root.extra || {})))];
+  const heads = [...COLUMNS, ...extras].map((text) => h("th", { scope: "col" }, text));
+  const rows = board.roots.map((root) => rootRow(board, root, extras));
+  for (let i = rows.length; i < SLOTS_SHOWN; i += 1) {
+    rows.push(h("tr", { class: "tdp-off" }, h("th", { scope: "row" }, `root ${i}`),
+      h("td", { colspan: heads.length - 1 }, "not allocated")));
+  }
+  return h("table", { class: "tdp-roots", "aria-label": "Roots" },
+    h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows));
+}
+
+function lockRow(board, lock) {
+  const at = `locks.${lock.name}`;
+  const held = lock.writer ? (lock.kind === "rwlock" ? "write: " : "") + lock.writer
+    : names(lock.readers) ? `read: ${names(lock.readers)}` : "free";
+  const part = isChanged(board, `${at}.writer`) ? "writer" : "readers";
+  const waits = (w) => (names(w) ? `waiting: ${names(w)}` : "nobody waits");
+  const waiting = names(lock.waiting) || isChanged(board, `${at}.waiting`);
+  const name = h("span", { title: lock.kind }, breakable(lock.name, /(?<=_)/), hidden(` (${lock.kind})`));
+  return row(name, span(held === "free" ? "tdp-off" : "tdp-on", value(board, `${at}.${part}`, () => held)),
+    waiting ? div("", value(board, `${at}.waiting`, waits, lock.waiting)) : null);
+}
+
+/** Everything that is no root: locks, list, queue, requests, RCU, the fields of kvm. */
+export function sharedCard(board) {
+  const root = (i) => (board.roots[i] ? board.roots[i].name : `root ${i}`);
+  const chain = (list) => (list || []).map(root).join(", ") || "empty";
+  const running = names(board.roots.filter((r) => r.running).map((r) => r.name));
+  const { readers, pending } = board.rcu || {};
+  const frees = (pending || []).map((p) => `${root(p.root)} waits for ${names(p.waits_for) || "nobody"}`);
+  const list = (v) => names(v) || "none";
+  const breaks = (text) => text.replaceAll("_", "_\u200b"); // a long name may be broken after "_"
+  return group("tdp-shared", "Locks, lists, requests",
+    h("dl", {}, (board.locks || []).map((lock) => lockRow(board, lock))),
+    h("dl", {},
+      row("tdp_mmu_roots", value(board, "list", chain, board.list)),
+      row("zap queue", value(board, "queue", chain, board.queue), running ? `, running: ${running}` : ""),
+      (board.requests || []).map((r) =>
+        row(`${r.vcpu} requests`, value(board, `requests.${r.vcpu}`, () => breaks(list(r.pending))))),
+      row("RCU readers", value(board, "rcu.readers", list, readers)),
+      row("RCU to free", value(board, "rcu.pending", () => frees.join("; ") || "none")),
+      Object.entries(board.kvm || {}).map(([k, v]) => row(k, value(board, `kvm.${k}`, String, v)))));
+}
