@@ -145,6 +145,23 @@ def test_an_error_in_ones_own_code_is_shown_where_it_is(tmp_path, capsys):
     assert "Traceback" not in err
 
 
+def test_the_ten_lines_of_the_readme_find_the_bug(tmp_path):
+    folder = Path(tdplib.__file__).parents[1]
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    block = readme.partition("```python\n")[2].partition("```")[0]
+    assert len([line for line in block.splitlines() if line.strip()]) <= 10
+    script = tmp_path / "ten_lines.py"
+    script.write_text(block)
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith("violated: zap-complete")
+
+
 def test_play_by_hand(monkeypatch, capsys):
     lines = "a\nb\nnonsense\ngoto 1\nback\nforward\nshow\ncode\ngoto 77\nquit\n"
     monkeypatch.setattr(sys, "stdin", io.StringIO(lines))
