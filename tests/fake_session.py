@@ -64,10 +64,10 @@ class FakeSession:
         self.cursor += 1
 
     def back(self):
-        self.goto(self.cursor - 1)
+        self.goto(max(0, self.cursor - 1))
 
     def forward(self):
-        self.goto(self.cursor + 1)
+        self.goto(min(len(self.steps), self.cursor + 1))
 
     def goto(self, k):
         if not 0 <= k <= len(self.steps):

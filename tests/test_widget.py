@@ -291,10 +291,12 @@ def test_messages_do_what_the_methods_do(widget):
     ask(widget, do="forward")
     ask(widget, do="goto", step=1)
     assert (widget.board["step"], widget.board["steps"]) == (1, there)
+    ask(widget, do="goto", step="end")
+    assert widget.board["step"] == there
     ask(widget, do="reset")
     assert widget.board["steps"] == 0
     ask(widget, do="restore")
-    assert (widget.board["steps"], widget.handled) == (there, 7)
+    assert (widget.board["steps"], widget.handled) == (there, 8)
 
 
 @pytest.mark.parametrize(

@@ -268,7 +268,9 @@ class Interleaver(anywidget.AnyWidget):
         if what in plain:
             plain[what]()
         elif what == "goto":
-            self.goto(asked.get("step"))
+            # "end" is a word, for the page may not know yet how many steps there are by now
+            step = asked.get("step")
+            self.goto(self.board["steps"] if step == "end" else step)
         elif what in ("step", "run"):
             getattr(self, what)(asked.get("actor"))
         else:

@@ -194,6 +194,26 @@ REGION = """(at => at.closest('[data-region]')?.dataset.region || at.tagName)
   (document.activeElement)"""
 
 
+def test_keys_faster_than_the_kernel_are_all_sent(host):
+    """What the page shows is behind then, so that it may not judge what can be done."""
+    page = host.open(widget())
+    page.evaluate("hosts[0].held = true")
+    step_button(page, "vCPU 0").focus()
+    for key in ("a", "ArrowLeft", "ArrowRight", "End"):
+        page.keyboard.press(key)
+    assert page.evaluate("hosts[0].sent") == [
+        {"do": "step", "actor": 0},
+        {"do": "back"},
+        {"do": "forward"},
+        {"do": "goto", "step": "end"},
+    ]
+    region = page.get_by_role("region", name=re.compile("^Interleaver"))
+    page.evaluate("hosts[0].push({handled: 3})")
+    expect(region).to_have_attribute("aria-busy", "true")
+    page.evaluate("hosts[0].push({handled: 4})")
+    expect(region).not_to_have_attribute("aria-busy", "true")
+
+
 def test_one_tab_stop_a_region_and_arrows_inside_it(host):
     page = host.open(widget([0]))
     stops = []

@@ -45,7 +45,7 @@ export function keyMeaning(event, board) {
   if (event.ctrlKey || event.metaKey || event.altKey || !board.actors) return null;
   const fixed = {
     ArrowLeft: { do: "back" }, ArrowRight: { do: "forward" },
-    Home: { do: "goto", step: 0 }, End: { do: "goto", step: board.steps },
+    Home: { do: "goto", step: 0 }, End: { do: "goto", step: "end" },
     ArrowUp: { move: -1 }, ArrowDown: { move: 1 }, PageUp: { page: -1 }, PageDown: { page: 1 },
   }[event.key];
   if (fixed) return event.shiftKey ? null : fixed;

@@ -6,7 +6,7 @@
  *
  * It holds no model of its own. The kernel sends one immutable `board` after each action (and the
  * `sources` of the functions, once); this file paints it and sends back what was asked for:
- *   {do: "step" | "run", actor}, {do: "goto", step}, {do: "back" | "forward" | "reset" | "restore"}.
+ *   {do: "step" | "run", actor}, {do: "goto", step: number | "end"}, {do: "back" | "forward" | "reset" | "restore"}.
  * Text reaches the page through text nodes only, so nothing in a board can become markup. There are
  * no element ids, and every listener sits on this widget's own root: two widgets cannot meet.
  */
@@ -23,6 +23,7 @@ class View {
     this.model = model;
     this.el = el;
     this.lanes = [];
+    this.due = 0; // the number of messages the kernel will have dealt with when it is done with ours
     this.stop = new AbortController();
     this.build();
     this.listen();
@@ -106,17 +107,22 @@ class View {
 
   /* -- from the learner to the kernel -- */
 
-  /** Send what was asked for, or say here why it cannot be. */
+  /**
+   * Send what was asked for, or say here why it cannot be. While the kernel still works, the board
+   * on show is behind: then everything is sent, and the kernel judges.
+   */
   ask(message) {
     const { actors, step, steps } = this.board;
     const actor = actors[message.actor];
-    if (actor && actor.status !== "ready") this.say(`${buttonFace(actor, this.board)[2]}.`);
+    if (this.due > this.model.get("handled")) this.send(message);
+    else if (actor && actor.status !== "ready") this.say(`${buttonFace(actor, this.board)[2]}.`);
     else if (message.do === "back" && step === 0) this.say("This is the start.");
     else if (message.do === "forward" && step === steps) this.say("This is the last step taken.");
     else this.send(message);
   }
 
   send(message) {
+    this.due = Math.max(this.due, this.model.get("handled")) + 1;
     this.model.send(message);
     put(this.root, "aria-busy", true);
     clearTimeout(this.timer);
@@ -125,6 +131,7 @@ class View {
   }
 
   settle() {
+    if (this.due > this.model.get("handled")) return;
     clearTimeout(this.timer);
     put(this.root, "aria-busy", null);
     this.paintError();
@@ -136,7 +143,7 @@ class View {
     const { do: what, actor, step } = target.dataset;
     if (!what) this.copy();
     else if (actor !== undefined) this.ask({ do: what, actor: Number(actor) });
-    else if (step !== undefined) this.ask({ do: what, step: step === "end" ? this.board.steps : Number(step) });
+    else if (step !== undefined) this.ask({ do: what, step: step === "end" ? step : Number(step) });
     else this.ask({ do: what });
   }
 
