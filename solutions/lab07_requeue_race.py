@@ -15,12 +15,12 @@
 #
 # In March 2022 the code that throws away a guest's page tables moved from the tasks that needed it
 # done to a worker thread. On the way a small question came up: can the same table be handed to the
-# worker twice? The answer changed three times within one series of patches. In this lab you find
-# out why.
+# worker twice, and does it matter? The answer is a different one after each of three patches. In
+# this lab you find out why.
 #
 # **What you will be able to do**
 #
-# - follow one page-table root through invalidation, zap and free while four tasks pull at it;
+# - follow one page-table root through invalidation, zap and free while several tasks pull at it;
 # - write the function that invalidates all roots, in a form that queues each root once;
 # - show the interleaving that makes an innocent check (`if root.role.invalid`) wrong in one patch,
 #   and say what makes the same check right two patches later.
@@ -30,8 +30,8 @@
 #
 # **How it works.** The kernel functions here are written in *kernel Python*: Python's syntax, C's
 # meaning. Your functions are never run by Python. They are compiled for a small simulated machine,
-# and then **every** possible interleaving of all tasks is tried. If one breaks, you get the
-# shortest.
+# and then **every** possible interleaving of all tasks is tried. If one goes wrong, you get the
+# shortest that does.
 
 # %%
 import tdplib
@@ -62,6 +62,9 @@ f"tdplib {tdplib.__version__}: ready"
 # | **memslot** | a range of guest memory, as the host's user space has set it up |
 # | **fast zap** | what happens when a memslot is deleted or moved: *all* roots are thrown away, `kvm_mmu_zap_all_fast()`. The vCPUs then build new ones, page by page |
 # | **worker**, **queue** | a kernel thread that takes work items from a queue, one after the other. *Flushing* the queue means to sleep until everything that is in it has been done |
+# | **RCU** | a way to read without a lock: memory is freed only after everybody who was reading has left |
+# | `xchg`, `cmpxchg` | one atomic step: store a new value and get the old one; the second stores only if the value is still the one you saw |
+# | `WARN_ON_ONCE(x)` | a complaint in the log if `x` is true, which it never should be |
 #
 # Two locks matter. **`mmu_lock`** guards the tables: many may hold it for read (to map a page, to
 # zap), or one for write. **`slots_lock`** lets one memslot update in at a time; an update holds it
@@ -72,7 +75,7 @@ f"tdplib {tdplib.__version__}: ready"
 #
 # Once a memslot is gone, the host reuses its memory. So the fast zap makes a promise:
 #
-# > **When the fast zap returns, no root of before has a present SPTE.**
+# > **When the fast zap returns, no root from before has a present SPTE.**
 #
 # It cannot be kept later. KVM learns through *MMU notifiers* (callbacks of the host's memory
 # management) that a page is about to go away, and after the memslot has gone those callbacks no
@@ -441,7 +444,7 @@ for base in ("patch-21-skip-invalid", "patch-22-sentinel", "patch-24-sentinel", 
 # %% [markdown]
 # ## 10. Recap
 #
-# 1. The fast zap must not return while a root of before has a present SPTE.
+# 1. The fast zap must not return while a root from before has a present SPTE.
 # 2. The flush waits for what is in the queue. It waits for nothing else: not for vCPUs, not for a
 #    zap in a put.
 # 3. A vCPU that has not dropped its root keeps it on the list, so the next update meets it again:

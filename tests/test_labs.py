@@ -453,7 +453,7 @@ def test_a_put_that_zaps_misses_the_point(line):
 
 
 class FakeVerdict:
-    states, seconds, stopped_by = 1234, 0.25, "states"
+    states, seconds, stopped_by = 1234, 0.25, ("states", "time")
 
 
 class FakeTrace:
@@ -488,7 +488,7 @@ def test_an_undecided_report_gives_no_points_and_names_the_bound():
     report = Report(EX1, UNDECIDED, outcomes=(Outcome(EX1.cases[0], UNDECIDED, FakeVerdict()),))
     assert report.points == 0
     assert "nothing is proved" in str(report)
-    assert "states" in str(report)
+    assert "(states, time)" in str(report)
 
 
 def test_a_report_is_neither_true_nor_false():

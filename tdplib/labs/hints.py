@@ -22,13 +22,16 @@ def from_trace(report: Report) -> str:
             "your function leaves undone, so that the others can go wrong without it."
         )
     step = at[-1]
-    action = next(a for a in step.actions if a.function in own)
+    done = "\n".join(
+        f"- line {action.line}, `{action.source.strip()}`: {action.effect}"
+        for action in step.actions
+        if action.function in own
+    )
     board = trace.boards()[step.number - 1]
     return (
-        f"**From your own trace.** Look at step {step.number}: {step.actor_name} is in your "
-        f"`{action.function}`, line {action.line}: `{action.source.strip()}`. Just before it:\n\n"
-        f"{_roots(board)}\n\nWhich of these facts does your code look at, and which one would have "
-        "told it what it needs to know?"
+        f"**From your own trace.** Look at step {step.number}, where {step.actor_name} is in your "
+        f"code:\n\n{done}\n\nJust before it the board shows:\n\n{_roots(board)}\n\nWhich of these "
+        "facts does your code look at, and which one would have told it what it needs to know?"
     )
 
 

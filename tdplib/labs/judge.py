@@ -26,7 +26,7 @@ from tdplib.labs.report import (
 
 __all__ = ["judge"]
 
-MAX_SECONDS = 60.0
+MAX_SECONDS = 30.0
 """A search of a lab's scenario takes about one; more than this is a runaway, and said to be so."""
 
 # What the harness of `protocols/_shared.py` tells the properties: an answer that used one could

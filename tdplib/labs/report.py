@@ -132,7 +132,7 @@ class Report:
 
     def _why_wrong(self):
         last = self.outcomes[-1]
-        lines = [f"{last.case.says}: {last.broken}.", self.meaning or ""]
+        lines = [_what_broke(last), self.meaning or ""]
         if last.trace is None:
             return lines
         return [
@@ -157,11 +157,16 @@ class Report:
             return _pre("\n".join(self._body()))
         last = self.outcomes[-1]
         return (
-            _pre(f"{last.case.says}: {last.broken}.\n{self.meaning}")
+            _pre(f"{_what_broke(last)}\n{self.meaning}")
             + _picture(self.trace)
             + f"<details><summary>The same as text</summary>{_pre(str(self.trace))}</details>"
             + _pre(NEXT)
         )
+
+
+def _what_broke(outcome):
+    verb = "" if outcome.trace is None else "breaks "
+    return f"{outcome.case.says}: {verb}{outcome.broken}."
 
 
 def _pre(text):
@@ -185,7 +190,7 @@ def _covered(outcomes):
 
 
 def _undecided(outcome):
-    bound = outcome.verdict.stopped_by
+    bound = ", ".join(outcome.verdict.stopped_by)
     return [
         f"{outcome.case.says}: the search stopped at a bound ({bound}).",
         "So nothing is proved, neither for nor against your code.",
