@@ -369,7 +369,16 @@ def test_bench_outside_a_checkout_is_one_line(monkeypatch, tmp_path, capsys):
 def test_bench_runs_the_file_with_its_arguments(monkeypatch, tmp_path, capsys):
     folder = tmp_path / "benchmarks"
     folder.mkdir()
-    (folder / "search.py").write_text("def main(args):\n    print(args)\n    return 0\n")
+    (folder / "search.py").write_text(
+        "from __future__ import annotations\n"
+        "from dataclasses import dataclass\n"
+        "@dataclass\n"  # looks its own module up
+        "class Row:\n"
+        "    size: int = 0\n"
+        "def main(args):\n"
+        "    print(args)\n"
+        "    return 0\n"
+    )
     monkeypatch.setattr(tdplib, "__file__", str(tmp_path / "tdplib" / "__init__.py"))
     assert main(["bench", "search", "--json", "x"]) == 0
     assert capsys.readouterr().out == "['--json', 'x']\n"
