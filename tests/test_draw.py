@@ -211,6 +211,35 @@ def test_board_shows_state_and_what_changed():
     assert len([r for r in rects(board_svg(board)) if r.get("stroke-width") == "2"]) == 2
 
 
+def test_a_freed_root_shows_no_state():
+    board = fake_trace().boards()[7]
+    board["roots"][0]["state"] = "freed"
+    said = texts(board_svg(board))
+    assert "freed" in said
+    assert not {"invalid", "refcount 1", "SPTE 1"} & set(said)
+
+
+def test_advice_is_drawn_as_a_note():
+    trace = fake_trace()
+    trace.broken, trace.sentence = "wasted-zap", "A root was zapped twice."
+    svg = swimlanes(trace)
+    assert "patch-22-skip-invalid: shows wasted-zap" in texts(svg)
+    assert "advice, no error: wasted-zap, in step 9" in texts(svg)
+    assert "--badbg:" in svg
+    assert "fill:var(--badbg)" not in svg
+    assert 'class="code bad' not in svg
+
+
+def test_a_deadlock_says_who_waits_for_what():
+    trace = fake_trace()
+    trace.broken, trace.sentence = "no-deadlock", "Nobody can move."
+    trace.states[-1]["actors"][0] |= {"status": "blocked", "reason": "waits for mmu_lock"}
+    svg = swimlanes(trace)
+    assert "no-deadlock is broken after step 9" in texts(svg)
+    assert "vCPU 0 waits for mmu_lock" in texts(svg)
+    assert 'class="code bad' not in svg  # the last action did not break it
+
+
 def test_board_in_words():
     words = draw.describe_board(fake_trace().boards()[6])
     assert "slots_lock: update 0." in words

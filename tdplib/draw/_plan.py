@@ -47,6 +47,7 @@ class Plan:
 
 
 def strip_left(groups: list[list[Column]]) -> float:
+    """Return the left edge of the strip of roots."""
     return WIDTH - strip_width(groups) + 14 - MARGIN
 
 
@@ -55,7 +56,7 @@ def plan_of(trace: object, unfold: bool) -> Plan:
     boards = trace.boards()
     lanes = sorted({step.actor for step in trace.steps})
     groups = strip_columns(boards)
-    lane = 62.0 if len(lanes) <= 4 else 46.0
+    lane = 62.0 if len(lanes) <= 4 else 54.0
     left = MARGIN + lane * len(lanes) + 14
     width = strip_left(groups) - 14 - left
     # Where both have room the effect stands beside its source line, else below it.

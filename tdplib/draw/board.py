@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from tdplib.draw._svg import ACTOR_COLOURS, Svg, fit, text_width, wrap
@@ -183,18 +184,24 @@ def _draw_root(svg: Svg, board: dict, root: dict, box: tuple[float, float, float
     svg.text(
         x + width - 12, y + 20, tag, "strong bad" if tag != "valid" else "strong", text_anchor="end"
     )
-    # That it is invalid stands at the top already.
-    word = f"{root['role']['word']:#x}: {root['role']['text'].removesuffix(', invalid')}"
-    svg.text(x + 12, y + 39, fit(word, width - 24, 11), "small soft")
+    where = ", ".join(name for name in ("listed", "queued", "running") if root[name])
+    if freed:
+        svg.text(x + 12, y + 39, fit(where, width - 24), "soft")
+        return
+    svg.text(x + 12, y + 39, fit(_role_words(root["role"]), width - 24, 11), "small soft")
     svg.text(x + 12, y + 58, f"refcount {root['refcount']}", "strong")
-    where = [name for name in ("listed", "queued", "running") if root[name]]
-    svg.text(x + 96, y + 58, fit(", ".join(where), width - 108))
-    loaded = f"loaded by {', '.join(root['vcpus'])}" if root["vcpus"] else "loaded by nobody"
+    svg.text(x + 96, y + 58, fit(where, width - 108))
+    loaded = f"loaded by {', '.join(root['vcpus']) or 'nobody'}"
     loaded += "; async_data set" if root["async_data"] else ""
-    extra = "".join(f"; {name}: {value}" for name, value in root["extra"].items())
-    svg.text(x + 12, y + 77, fit(loaded + extra, width - 24), "soft")
-    if not freed:
-        _draw_sptes(svg, board, root, box)
+    loaded += "".join(f"; {name}: {value}" for name, value in root["extra"].items())
+    svg.text(x + 12, y + 77, fit(loaded, width - 24), "soft")
+    _draw_sptes(svg, board, root, box)
+
+
+def _role_words(role: dict) -> str:
+    """Return word and fields; that it is invalid stands at the top of the box already."""
+    fields = re.sub(r" \([^)]*\)", "", role["text"]).removesuffix(", invalid")
+    return f"{role['word']:#x}: {fields}"
 
 
 def _draw_sptes(svg: Svg, board: dict, root: dict, box: tuple[float, float, float]) -> None:
