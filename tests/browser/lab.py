@@ -36,6 +36,11 @@ COMMAND = """async (command) => {
   return panel.content.widgets.map((cell) => cell.model.type);
 }"""
 
+THEME = """async (theme) => {
+  await window.jupyterapp.restored;
+  await window.jupyterapp.commands.execute("apputils:change-theme", {theme});
+}"""
+
 CELLS = "() => jupyterapp.shell.currentWidget.content.widgets.map((cell) => cell.model.type)"
 
 ERRORS = """() => jupyterapp.shell.currentWidget.content.widgets.flatMap((cell, i) =>
@@ -128,9 +133,7 @@ class Notebook:
 
     def theme(self, name):
         """Change over to ``JupyterLab Light`` or ``JupyterLab Dark``."""
-        self.page.evaluate(
-            "(theme) => jupyterapp.commands.execute('apputils:change-theme', {theme})", name
-        )
+        self.page.evaluate(THEME, name)
         light = "false" if "Dark" in name else "true"
         self.page.wait_for_function(f"document.body.dataset.jpThemeLight === '{light}'")
         self.page.wait_for_function("!document.querySelector('#jupyterlab-splash')")

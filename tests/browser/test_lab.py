@@ -90,6 +90,7 @@ def test_the_first_lab_from_top_to_bottom(notebook, jupyter, shots):
     """Every cell of the lab as a learner gets it, then the re-queue played by clicks."""
     shutil.copy(lab.REPOSITORY / "labs" / LAB, jupyter[2] / LAB)
     book = notebook(LAB, height=1100)
+    book.theme("JupyterLab Light")
     book.run_all()
     assert book.errors() == []
     page = book.page

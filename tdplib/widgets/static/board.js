@@ -63,7 +63,7 @@ export function narration(board) {
   const step = board.timeline[board.step - 1];
   const where = step.function ? ` (${step.function}, line ${step.line})` : "";
   const end = board.end && !board.broken ? ` ${capital(board.end)}.` : "";
-  return `${board.actors[step.actor].name}: ${board.did}${where}.${end}`;
+  return `${board.actors[step.actor].name}: ${arrows(board.did)}${where}.${end}`;
 }
 
 /** The line under it: what broke or is advised; at the start what lies ahead; else what changed. */
@@ -95,6 +95,7 @@ export function buttonFace(actor, board) {
   return [capital(actor.status), why.replace(/^(idle|blocked): /, ""), name];
 }
 
+const arrows = (text) => text.replaceAll("->", "→"); // so that no line ends inside the arrow
 export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 export const hex = (word) => "0x" + Number(word).toString(16);
 export const names = (list) => (list || []).join(", ");
