@@ -127,9 +127,10 @@ labs.predict("lab07.q1", "")
 # ## 3. By hand: play the re-queue
 #
 # Below are five tasks at patch 21: two vCPUs, two memslot updates and the zap worker. **You are the
-# scheduler.** In each column one button lets that task take a step, and a second one lets it run
-# until it must wait. A task that cannot move says what it waits for. Under the columns you see what
-# they share: the root, the locks, the queue. You can go back at any time.
+# scheduler.** In each column, **Step** lets that task take one step, and the double arrow beside it
+# lets it **run** until it must wait. A task that cannot move says what it waits for. Around the
+# columns you see what the tasks share: the roots above, the locks and the queue at the end. You can
+# go back at any time.
 #
 # Get root 0 onto the queue for a second time:
 #

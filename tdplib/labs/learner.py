@@ -12,7 +12,7 @@ from tdplib.labs import progress
 from tdplib.labs.exercise import Exercise, Question, find_exercise, find_question
 from tdplib.labs.hints import from_trace
 from tdplib.labs.judge import judge
-from tdplib.labs.report import WRONG, Report
+from tdplib.labs.report import NOT_ATTEMPTED, WRONG, Report
 
 __all__ = ["Note", "Task", "exercise", "predict"]
 
@@ -47,10 +47,13 @@ class Task:
         """
         Explore every interleaving of `code`, record the attempt and return the `Report`.
 
+        The untouched stub is no attempt: running a whole notebook leaves no trace of it.
+
         `code` is your function; with helpers of your own, a list: ``[helper, function]``.
         """
         report = judge(self.record, code)
-        progress.note_attempt(self.record.id, report.status)
+        if report.status != NOT_ATTEMPTED:
+            progress.note_attempt(self.record.id, report.status)
         self._last = report
         return report
 
