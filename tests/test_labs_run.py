@@ -239,7 +239,7 @@ def test_after_the_stages_the_hint_points_into_the_learners_own_trace():
     steps = {step.number: step for step in report.trace.steps}
     number = int(hint.split("Look at step ")[1].split(",")[0])
     assert any(action.function in EX1.replaces for action in steps[number].actions)
-    assert "root 0" in hint
+    assert "root 0: invalid, count 1, 0 present SPTEs, not in the queue" in hint
     assert "line " in hint
 
 

@@ -39,8 +39,6 @@ def _roots(board):
     """One line a root: what can be known of it at that moment."""
     lines = []
     for root in board["roots"]:
-        if root["state"] == "unallocated":
-            continue
         live = sum(1 for spte in root["sptes"] if spte["present"])
         lines.append(
             f"- {root['name']}: {'invalid' if root['role']['invalid'] else 'valid'}, "
