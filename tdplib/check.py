@@ -174,10 +174,10 @@ def reporter(progress: Callable | None):
 
 def wanted_properties(properties) -> tuple[str, ...]:
     """Return the names of the properties to tell, in their order."""
-    from .properties import PROPERTIES, find
+    from .properties import ADVICE, PROPERTIES, find
 
     if properties is None:
-        return tuple(p.name for p in PROPERTIES)
+        return tuple(p.name for p in PROPERTIES if p.name not in ADVICE)
     names = (properties,) if isinstance(properties, str) else tuple(properties)
     return tuple(find(name).name for name in names)
 
@@ -188,7 +188,7 @@ def conclude(about, found, wanted) -> Verdict:
 
     order = [p for p in found.found if p in wanted]
     order.sort(key=lambda p: (found.found[p][2], list(found.found).index(p)))
-    advice = tuple(name for name in ADVICE if name in found.found)
+    advice = tuple(name for name in sorted(ADVICE) if name in found.found and name not in wanted)
     first = order[0] if order else None
     status = "violated" if first else "holds" if found.complete else "incomplete"
     name = about.protocol + ("+code" if about.own is not None else "")

@@ -550,9 +550,9 @@ def model_update_begins(m, kvm):
 
 @primitive("v")
 def model_update_returns(m, kvm):
-    # Choice: the notes stay until the next model_update_begins.
     if any(page in m.mem[m.actor(NOTED)] and m.present(page) for page in m.pages()):
         raise Broken("zap-complete")
+    m.mem[m.actor(NOTED)] = ()
     return 0
 
 

@@ -83,9 +83,18 @@ def call_function(self, node: ast.Call, wanted: bool):
         if value.kind == "none":
             self.fail(arg, "this call gives no value", "pass a field or a local")
         args.append(value)
-    if self.dead:
-        return _value(Const(0), "any")
+    if self.unreached:
+        return unreached_call(self, args)
     return run_function(self, node, args)
+
+
+def unreached_call(self, args: list):
+    """A call in a branch that is never taken: its arguments are read, its body is left out (which is what bounds a recursion)."""
+    for value in args:
+        self.emit("MOV", dst=self.reg(value.kind), a=value.operand)
+    dst = self.reg("any")
+    self.emit("MOV", dst=dst, a=Const(0))
+    return _value(dst, "any")
 
 
 def run_function(self, node: ast.AST, args: list, name: str | None = None):
@@ -99,6 +108,10 @@ def run_function(self, node: ast.AST, args: list, name: str | None = None):
         what = f"`{name}` calls itself without a bound that can be seen here" if name in caller.chain else "this call is nested too deeply"
         self.fail(node, what, "recurse on a number that gets smaller and is tested, such as `level`, or use a loop")
     self.flush_start()
+    for parameter, value in zip(callee.args.args, args, strict=True):
+        if isinstance(value.operand, Reg) and not reads(callee, parameter.arg):
+            # an argument that the callee ignores was evaluated all the same
+            self.emit("MOV", dst=self.reg(value.kind), a=value.operand)
     scope = self.enter(unit, callee, args, caller.chain)
     returns = [n for n in ast.walk(callee) if isinstance(n, ast.Return) and n.value is not None]
     self.scope = scope
@@ -113,6 +126,11 @@ def run_function(self, node: ast.AST, args: list, name: str | None = None):
         scope.result.kind = kind
     self.scope, self.node, self.pending_start = caller, statement, False
     return Value(scope.result, kind) if scope.result is not None else Value(Const(0), "none")
+
+
+def reads(function: ast.FunctionDef, name: str) -> bool:
+    """Tell whether a function reads a name."""
+    return any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load) for n in ast.walk(function))
 
 
 def falls_through(body: list[ast.stmt]) -> bool:
@@ -160,7 +178,7 @@ def argument(self, node: ast.expr, letter: str, name: str):
         self.fail(node, f"`{name}` needs {ADVICE[letter]} here, not a value", "name the field itself")
     found = self.place(node)
     good = isinstance(found, Place) and (letter == "f" or found.type in PLACE_TYPES[letter])
-    if not good and not self.dead:
+    if not good and not self.unreached:
         self.fail(node, f"`{name}` needs {ADVICE[letter]} here", "name such a field")
     if letter == "f" and isinstance(found, Place):
         check_readable(self, node, found)
@@ -204,6 +222,7 @@ def simple(self, row: symbols.Primitive, parts: list):
     if row.name in ("atomic_inc", "atomic_inc_return"):
         found["a"] = Const(1)
     if row.name in ("list_add_rcu", "list_add_tail_rcu", "queue_work"):
+        found["b"] = next(p for p in parts if isinstance(p, Place) and p.type in ("list", "workqueue")).obj
         found["place"] = next(p for p in parts if isinstance(p, Place) and p.type in ("node", "work"))
     if row.name == "kvm_make_all_cpus_request":
         found = {"a": found["a"]}
@@ -223,6 +242,8 @@ def simple(self, row: symbols.Primitive, parts: list):
     kind = {"bool": "num"}.get(kind, kind)
     dst = self.reg(kind) if kind != "none" and row.name not in ("WARN_ON", "WARN_ON_ONCE", "BUG_ON", "KVM_BUG_ON") else None
     lock = found["place"].name if row.params in ("w", "l") else None
+    if "place" in found and not isinstance(found["place"], Place):
+        found.pop("place")
     self.emit(SIMPLE[row.name], dst=dst, lock=lock, visible=row.visible, **found)
     return _value(dst if dst is not None else Const(0), kind)
 
@@ -305,7 +326,7 @@ def _call_rcu(self, node, parts):
 def _run_work(self, node, parts):
     if self.world.work_function is None:
         return _value(Const(0), "none")
-    if not self.dead:
+    if not self.unreached:
         run_function(self, node, [parts[0]], self.world.work_function)
     return _value(Const(0), "none")
 
@@ -325,10 +346,10 @@ def _workqueue(self, node, parts):
     if self.running is None:
         self.running = self.reg("running")
     if node.func.id == "workqueue_done":
-        self.emit("WQDONE", a=self.running, visible=True)
+        self.emit("WQDONE", a=self.running, place=parts[0], visible=True)
         return _value(Const(0), "none")
     work = self.reg("work")
-    self.emit("WQNEXT", dst=work, visible=True)
+    self.emit("WQNEXT", dst=work, place=parts[0], visible=True)
     self.emit("MOV", dst=self.running, a=work)
     return _value(work, "work")
 

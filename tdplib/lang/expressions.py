@@ -175,12 +175,11 @@ def boolean(self, node: ast.BoolOp):
         value = self.condition(part)
         last = k == len(node.values) - 1
         if isinstance(value.operand, Const):
-            if bool(value.operand.value) == bool(stop_on) and dst is None:
-                for rest in node.values[k + 1 :]:
-                    self.only_check([ast.copy_location(ast.Expr(rest), rest)])
-                return _value(Const(stop_on), "num")
-            if dst is None and not last:
+            decided = bool(value.operand.value) == bool(stop_on)
+            if dst is None and not decided and not last:
                 continue
+            if dst is None and decided and not last:
+                self.never_evaluated(node.values[k + 1 :])
             if dst is None:
                 return _value(Const(int(bool(value.operand.value))), "num")
         if dst is None:
@@ -190,6 +189,18 @@ def boolean(self, node: ast.BoolOp):
             self.emit("BNZ" if stop_on else "BZ", a=dst, target=end)
     self.place_label(end)
     return _value(dst, "num")
+
+
+def never_evaluated(self, parts: list[ast.expr]) -> None:
+    """Lower what `and` / `or` never comes to, behind a branch that is never taken: slips are told, locals read there stay live."""
+    over = self.label()
+    self.emit("BNZ", a=Const(1), target=over)
+    self.unreached += 1
+    for part in parts:
+        value = self.condition(part)
+        self.emit("MOV", dst=self.reg(value.kind), a=value.operand)
+    self.unreached -= 1
+    self.place_label(over)
 
 
 # === field paths ===

@@ -127,6 +127,10 @@ def split(program: Program) -> list[Node]:
             node.target = node_of(at + 1, node.hold.having(node.op.lock, mode | WAIT))
         elif node.op.code == "JMP":
             node.next = node_of(node.op.target, held)
+        elif node.op.code == "BZ" and isinstance(node.op.a, Const):
+            node.next = node.target = node_of(at + 1 if node.op.a.value else node.op.target, held)
+        elif node.op.code == "BNZ" and isinstance(node.op.a, Const):
+            node.next = node.target = node_of(node.op.target if node.op.a.value else at + 1, held)
         else:
             node.next = node_of(at + 1, held)
             if node.op.target is not None:
@@ -134,33 +138,37 @@ def split(program: Program) -> list[Node]:
     return nodes
 
 
-def successors(node: Node) -> list[int]:
-    """Return where control goes from a node."""
-    return [n for n in (node.next, node.target) if n >= 0]
+def op_successors(ops: list[Op], at: int) -> list[int]:
+    """Return where control may go from an operation, conditions ignored."""
+    op = ops[at]
+    if op.code == "END":
+        return []
+    if op.code == "JMP":
+        return [op.target]
+    return [at + 1] if op.target is None else [at + 1, op.target]
 
 
-def find_live(nodes: list[Node]) -> None:
-    """Set `live`: a bit for each register that some path reads before it is written."""
-    uses = [bits(n.op.uses()) for n in nodes]
-    defs = [bits(n.op.defs()) for n in nodes]
-    preds: list[list[int]] = [[] for _ in nodes]
-    for k, node in enumerate(nodes):
-        for s in successors(node):
+def find_live(ops: list[Op]) -> list[int]:
+    """Return, for each operation, a bit for each register that some path (conditions ignored) reads before it is written."""
+    uses = [bits(op.uses()) for op in ops]
+    defs = [bits(op.defs()) for op in ops]
+    after = [op_successors(ops, k) for k in range(len(ops))]
+    preds: list[list[int]] = [[] for _ in ops]
+    for k, nexts in enumerate(after):
+        for s in nexts:
             preds[s].append(k)
-    for k, node in enumerate(nodes):
-        node.live = uses[k]
-    todo = list(range(len(nodes)))
+    live = list(uses)
+    todo = list(range(len(ops)))
     while todo:
         k = todo.pop()
         out = 0
-        for s in successors(nodes[k]):
-            out |= nodes[s].live
-        live = uses[k] | (out & ~defs[k])
-        if live != nodes[k].live:
-            nodes[k].live = live
+        for s in after[k]:
+            out |= live[s]
+        found = uses[k] | (out & ~defs[k])
+        if found != live[k]:
+            live[k] = found
             todo.extend(preds[k])
-        elif live & ~uses[k] == 0:
-            continue
+    return live
 
 
 def bits(regs: list[Reg]) -> int:
@@ -178,6 +186,11 @@ def check_set_before_read(world: World, code: Code) -> None:
         return
     program = code.program
     bad = [r for r in program.regs if missing >> r.index & 1]
+    if any(r.kind == "note" for r in bad):
+        raise LanguageError.at_line(
+            world.units[-1], 1, "`model_update_returns` is reached on a path that never called `model_update_begins`",
+            "keep the call of `trace_kvm_mmu_zap_all_fast(kvm)` in `kvm_mmu_zap_all_fast`: it notes the roots that must be zapped",
+        )  # fmt: skip
     named = [r for r in bad if r.name] or bad
     for node in code.nodes:
         for reg in named:
@@ -341,7 +354,9 @@ def analyse(world: World, program: Program, args: list[tuple[int, int]]) -> Code
     Raises LanguageError for a local read before it is set.
     """
     nodes = split(program)
-    find_live(nodes)
+    live = dict(zip(map(id, program.ops), find_live(program.ops), strict=True))
+    for node in nodes:
+        node.live = live[id(node.op)]
     code = Code(program, nodes, [])
     check_set_before_read(world, code)
     find_ranges(program, args)

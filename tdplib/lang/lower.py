@@ -63,7 +63,7 @@ class Scope:
     result: Reg | None = None
     result_kind: str | None = None
     leave: int = 0
-    loops: list[tuple[int, int]] = field(default_factory=list)
+    loops: list[tuple[int, int, tuple[Reg, ...]]] = field(default_factory=list)
     chain: tuple[str, ...] = ()
 
 
@@ -79,7 +79,7 @@ class Lowering:
         self.pending_start = False
         self.node: ast.AST | None = None
         self.scope: Scope | None = None
-        self.dead = 0
+        self.unreached = 0
         self.update_note: Reg | None = None
         self.running: Reg | None = None
 
@@ -99,8 +99,6 @@ class Lowering:
     def emit(self, code: str, **parts) -> Op:
         """Append an operation; the first of a statement carries its start mark."""
         op = Op(code, line=getattr(self.node, "lineno", 0), frame=self.scope.frame, **parts)
-        if self.dead:
-            return op
         op.starts, self.pending_start = self.pending_start, False
         self.ops.append(op)
         if len(self.ops) > MAX_OPS:
@@ -114,13 +112,11 @@ class Lowering:
 
     def place_label(self, label: int) -> None:
         """Let `label` stand for the next operation."""
-        if not self.dead:
-            self.ops.append(Op("LABEL", target=label, frame=self.scope.frame))
+        self.ops.append(Op("LABEL", target=label, frame=self.scope.frame))
 
     def move(self, dst: Reg, value: Value) -> None:
-        """Copy `value` into `dst`, unless it is already there."""
-        if value.operand is not dst:
-            self.emit("MOV", dst=dst, a=value.operand)
+        """Copy `value` into `dst` (also onto itself: `x = x` reads x)."""
+        self.emit("MOV", dst=dst, a=value.operand)
 
     def start(self, node: ast.AST) -> None:
         """Mark the start of a statement: an action ends when control arrives here."""
@@ -243,7 +239,14 @@ class Lowering:
             self.result_of(scope, value, node)
         elif scope.result is not None and scope.result_kind is not None:
             self.move(scope.result, value)
+        for loop in scope.loops:
+            self.still_used(loop)
         self.emit("JMP", target=scope.leave)
+
+    def still_used(self, loop) -> None:
+        """A range's hidden counter lives throughout its loop, also where the loop is left."""
+        for reg in loop[2]:
+            self.emit("MOV", dst=self.reg("num"), a=reg)
 
     def result_of(self, scope: Scope, value: Value, node: ast.AST) -> None:
         """Note what a call returns."""
@@ -257,35 +260,35 @@ class Lowering:
     def do_If(self, node: ast.If) -> None:
         """`if`: a test that is known from the arguments is decided here."""
         test = self.condition(node.test)
-        if isinstance(test.operand, Const):
-            self.flush_start()
-            taken, other = (node.body, node.orelse) if test.operand.value else (node.orelse, node.body)
-            self.only_check(other)
-            self.block(taken)
-            return
+        known = test.operand.value if isinstance(test.operand, Const) else None
         orelse, end = self.label(), self.label()
         self.emit("BZ", a=test.operand, target=orelse)
-        self.block(node.body)
+        self.branch(node.body, known is not None and not known)
         if node.orelse:
             self.emit("JMP", target=end)
         self.place_label(orelse)
-        self.block(node.orelse)
+        self.branch(node.orelse, bool(known))
         self.place_label(end)
 
-    def only_check(self, statements: list[ast.stmt]) -> None:
-        """Check a branch that is never taken, so that a slip in it is still told; nothing is written."""
-        if not statements:
-            return
-        names, node = dict(self.scope.names), self.node
-        kinds = [(r, r.kind) for r in self.regs]
-        self.dead += 1
+    def branch(self, statements: list[ast.stmt], never: bool) -> None:
+        """
+        Lower a branch; one that the arguments show is never taken is lowered too, its calls left out.
+
+        It matters for two things: a slip in it is still told, and which locals are live does not depend on conditions.
+        """
+        names = dict(self.scope.names) if never else None
+        self.unreached += never
         self.block(statements)
-        self.dead -= 1
-        for reg, kind in kinds:
-            reg.kind = kind
-        self.pending_start, self.node = False, node
-        self.scope.names.clear()
-        self.scope.names.update(names)
+        self.unreached -= never
+        if names is not None:
+            self.keep_known(names)
+
+    def keep_known(self, names: dict[str, Value]) -> None:
+        """After a branch that is never taken: a local whose kind it changed gets its kind back; new locals stay, they are only unset."""
+        for name, value in names.items():
+            if isinstance(value.operand, Reg):
+                value.operand.kind = value.kind
+            self.scope.names[name] = value
 
     def do_While(self, node: ast.While) -> None:
         """`while`: its test is a statement of its own each time round."""
@@ -294,20 +297,17 @@ class Lowering:
         self.place_label(head)
         self.pending_start = start
         test = self.condition(node.test)
-        if isinstance(test.operand, Const):
-            self.flush_start()
-            if not test.operand.value:
-                self.only_check(node.body)
-                return
-        else:
-            self.emit("BZ", a=test.operand, target=end)
+        self.emit("BZ", a=test.operand, target=end)
+        never = isinstance(test.operand, Const) and not test.operand.value
+        self.unreached += never
         self.loop(node.body, head, end)
+        self.unreached -= never
         self.emit("JMP", target=head)
         self.place_label(end)
 
-    def loop(self, body: list[ast.stmt], head: int, end: int) -> None:
-        """Lower a loop's body: `continue` goes to `head`, `break` to `end`."""
-        self.scope.loops.append((head, end))
+    def loop(self, body: list[ast.stmt], head: int, end: int, hidden: tuple[Reg, ...] = ()) -> None:
+        """Lower a loop's body: `continue` goes to `head`, `break` to `end`; `hidden` are a range's counter and end."""
+        self.scope.loops.append((head, end, hidden))
         self.block(body)
         self.scope.loops.pop()
 
@@ -320,6 +320,8 @@ class Lowering:
 
     def for_range(self, node: ast.For) -> None:
         """`for i in range(...)`: bounds taken once; a hidden counter counts."""
+        # the bounds belong to the action that arrives here; the header is a statement start of its own, each round
+        self.pending_start = False
         bounds = [self.number(arg) for arg in node.iter.args]
         if len(bounds) == 1:
             bounds.insert(0, Const(0))
@@ -331,19 +333,16 @@ class Lowering:
             counter.limit = bounds[1] if step == Const(1) else None
         self.emit("MOV", dst=counter, a=bounds[0])
         self.emit("MOV", dst=stop, a=bounds[1])
-        head, go, end = self.label(), self.label(), self.label()
-        self.emit("JMP", target=go)
+        head, end = self.label(), self.label()
         self.place_label(head)
         self.start(node)
-        self.flush_start()
-        self.place_label(go)
         more = self.reg("num")
         self.emit("LT" if step.value > 0 else "GT", dst=more, a=counter, b=stop)
         self.emit("BZ", a=more, target=end)
         i = self.local(node.target, "num", self.scope.names.get(node.target.id))
         self.emit("MOV", dst=i, a=counter)
         self.emit("ADD", dst=counter, a=counter, b=step)
-        self.loop(node.body, head, end)
+        self.loop(node.body, head, end, (counter, stop))
         self.emit("JMP", target=head)
         self.place_label(end)
 
@@ -369,6 +368,7 @@ class Lowering:
 
     def do_Break(self, node: ast.Break) -> None:
         """Leave the loop."""
+        self.still_used(self.scope.loops[-1])
         self.emit("JMP", target=self.scope.loops[-1][1])
 
     def do_Continue(self, node: ast.Continue) -> None:
@@ -377,7 +377,7 @@ class Lowering:
 
     # expressions, places and calls are in their own files
     from .calls import call, run_function  # noqa: PLC0415
-    from .expressions import condition, expr, name, number, place, store  # noqa: PLC0415
+    from .expressions import condition, expr, name, never_evaluated, number, place, store  # noqa: PLC0415
 
 
 KIND_WORDS = {

@@ -429,6 +429,10 @@ def execute_list(im, mem, st, at, regs):
     """The list of roots: a head and one next pointer a page; a page taken off keeps its next pointer, as RCU walkers need."""
     op, head = im[at + N_OP], im[codes.H_HEAD]
     dst = regs + im[at + N_DST]
+    if im[at + N_PAGEOBJ] == 0 and mem[regs + im[at + N_OBJ]] == 0:
+        return OOPS
+    if (op == OP_LISTADD or op == OP_LISTADDTAIL) and mem[regs + im[at + N_B]] == 0:
+        return OOPS
     if op == OP_LISTFIRST:
         mem[dst] = load_raw(im, st, head)
         return im[at + N_NEXT]
@@ -549,6 +553,9 @@ def item_finished(im, st, actor, page):
 def execute_queue(im, mem, st, at, regs, actor):
     """INIT_WORK, queue_work, flush, the worker's two ends."""
     op, nxt = im[at + N_OP], im[at + N_NEXT]
+    kvm = im[at + N_OBJ] if im[at + N_PAGEOBJ] == 0 else im[at + N_B]
+    if op != OP_INITWORK and mem[regs + kvm] == 0:
+        return OOPS
     if op == OP_FLUSHBEGIN:
         mem[regs + im[at + N_DST]] = outstanding(im, st)
         return nxt
@@ -614,6 +621,8 @@ def execute_model(im, mem, st, at, regs, actor):
     op, nxt = im[at + N_OP], im[at + N_NEXT]
     request = im[codes.H_REQUEST]
     if op == OP_REQALL:
+        if mem[regs + im[at + N_A]] == 0:
+            return OOPS
         for vcpu in range(im[codes.H_VCPUS]):
             store_raw(im, st, request + vcpu, 1)
         return nxt

@@ -109,7 +109,7 @@ def run(im, mem, st, actor, mode, log):
     node = unpack(im, mem, st, actor)
     regs = im[im[codes.H_ACTOR] + actor * ACTOR + codes.A_REGS]
     nodes = im[codes.H_NODE]
-    seen, seen_here, acted, passed, count = False, False, False, False, 0
+    seen, seen_here, acted, passed, count = 0 > 1, False, False, False, 0
     while True:
         at = nodes + node * NODE
         flags = im[at + N_FLAGS]
@@ -126,13 +126,17 @@ def run(im, mem, st, actor, mode, log):
             seen_here = acted = True
         after = execute(im, mem, st, at, regs, actor)
         if after < 0:
+            if after == DONE and count == 0:
+                return BLOCKED
             if after == DONE:
                 return pack(im, mem, st, actor, node)
             if passed:
                 return pack(im, mem, st, actor, node)
             return after
-        if flags & codes.VISIBLE and not free:
-            seen = seen or not (mode & ACQUIRE and flags & codes.ACQUIRES and after == im[at + codes.N_NEXT])
+        if flags & codes.VISIBLE:
+            # taking a lock can be put off, releasing one can be brought forward: one other operation may stand between the two, none after
+            taken = mode & ACQUIRE and flags & codes.ACQUIRES and after == im[at + codes.N_NEXT]
+            seen = seen or flags & codes.RELEASES or not (free or taken)
         if log.size > 0 and log[0] < log.size - 1:
             log[0] += 1
             log[log[0]] = node

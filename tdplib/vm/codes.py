@@ -45,8 +45,8 @@ BOUND = -10
 # === node records in the image ===
 NODE = 16
 N_OP, N_DST, N_FIELD, N_OBJ, N_IDX, N_A, N_B, N_NEXT, N_TARGET, N_FLAGS, N_AUX, N_STOP, N_PAGEOBJ = range(13)
-STARTS, VISIBLE, OWNED, BREAKS, SELF_READS, OUTERMOST, IN_RCU, BLOCKING, ACQUIRES, IDLE_OWNED = (
-    1 << k for k in range(10)
+STARTS, VISIBLE, OWNED, BREAKS, SELF_READS, OUTERMOST, IN_RCU, BLOCKING, ACQUIRES, IDLE_OWNED, RELEASES = (
+    1 << k for k in range(11)
 )
 
 # === stop records: where an action may end; how the actor's block is laid out there ===

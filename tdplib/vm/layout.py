@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import BadValueError
 from ..lang import symbols
 from ..lang.flow import READS, WAIT, WRITE, Code, Node
-from ..lang.independence import BLOCKING
+from ..lang.independence import BLOCKING, RELEASES
 from ..lang.ir import Arg, Const, Place, Reg
 from . import codes as c
 
@@ -539,7 +539,7 @@ class ImageWriter:
         found = c.STARTS * op.starts | c.VISIBLE * op.visible | c.BREAKS * bool(node.breaks) | c.IN_RCU * bool(node.hold.rcu)
         if op.visible:
             found |= {"yes": c.OWNED, "idle": c.IDLE_OWNED, "no": 0}[b.owned.ownership(runners, node)]
-        found |= c.BLOCKING * (op.code in BLOCKING) | c.ACQUIRES * (op.code in ("RLOCK", "WLOCK", "WLOCK2", "MLOCK"))
+        found |= c.BLOCKING * (op.code in BLOCKING) | c.RELEASES * (op.code in RELEASES) | c.ACQUIRES * (op.code in ("RLOCK", "WLOCK", "WLOCK2", "MLOCK"))
         if op.code in ("WLOCK", "WLOCK2") and node.hold.mode(op.lock) & READS:
             found |= c.SELF_READS
         if (op.code == "RCUUNLOCK" and node.hold.rcu == 1) or (op.code == "RCULOCK" and node.hold.rcu == 0):
