@@ -210,6 +210,7 @@ draw(requeue.traces["wasted-zap"])
 #
 # {{exercise lab07.ex1}}
 
+
 # %% nbgrader={"grade": false, "grade_id": "lab07-ex1", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def kvm_tdp_mmu_invalidate_all_roots(kvm):
     """Take every root out of service, and queue each of them once."""
@@ -222,6 +223,7 @@ def kvm_tdp_mmu_invalidate_all_roots(kvm):
         root.role.invalid = 1
         tdp_mmu_schedule_zap_root(kvm, root)
         ### END SOLUTION
+
 
 # %% nbgrader={"grade": true, "grade_id": "lab07-ex1-check", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
 report1 = ex1.check(kvm_tdp_mmu_invalidate_all_roots)
@@ -277,6 +279,7 @@ my_exercise_1 = kvm_tdp_mmu_invalidate_all_roots
 # %%
 labs.predict("lab07.q3", "")
 
+
 # %%
 def kvm_tdp_mmu_invalidate_all_roots(kvm):
     """Take every root out of service; leave those alone that are so already."""
@@ -317,6 +320,7 @@ labs.predict("lab07.q4", "")
 #
 # {{exercise lab07.ex2}}
 
+
 # %% nbgrader={"grade": false, "grade_id": "lab07-ex2", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def kvm_tdp_mmu_invalidate_all_roots(kvm):
     """Take every root out of service, and queue those that need it."""
@@ -329,6 +333,7 @@ def kvm_tdp_mmu_invalidate_all_roots(kvm):
         WARN_ON_ONCE(not kvm_tdp_mmu_get_root(root))
         root.role.invalid = 1
         tdp_mmu_schedule_zap_root(kvm, root)
+
 
 # %% nbgrader={"grade": true, "grade_id": "lab07-ex2-check", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
 report2 = ex2.check(kvm_tdp_mmu_invalidate_all_roots)
@@ -386,6 +391,7 @@ draw(twice)
 #
 # {{exercise lab07.ex3}}
 
+
 # %% nbgrader={"grade": false, "grade_id": "lab07-ex3", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def kvm_tdp_mmu_put_root(kvm, root, shared):
     """Give a reference back. The last one decides what becomes of the root."""
@@ -402,6 +408,7 @@ def kvm_tdp_mmu_put_root(kvm, root, shared):
     list_del_rcu(root.link)
     spin_unlock(kvm.arch.tdp_mmu_pages_lock)
     call_rcu(root.rcu_head, tdp_mmu_free_sp_rcu_callback)
+
 
 # %% nbgrader={"grade": true, "grade_id": "lab07-ex3-check", "locked": true, "points": 20, "schema_version": 3, "solution": false, "task": false}
 report3 = ex3.check(kvm_tdp_mmu_put_root)
