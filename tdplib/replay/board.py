@@ -97,7 +97,7 @@ def why_blocked(system: System, st, actor: int, node) -> str:
     return "waits for the call_rcu callbacks" if op.code == "RCUBARRIER" else "cannot move"
 
 
-def actor_entry(system: System, st, actor: int, mode: int, ended: bool) -> dict:
+def actor_entry(system: System, st, actor: int, mode: int, ended: str) -> dict:
     """Return one actor: where it stands and what it does next."""
     stands = decode.standing(system, st, actor)
     code, _ = system.codes[actor]
@@ -112,7 +112,7 @@ def actor_entry(system: System, st, actor: int, mode: int, ended: bool) -> dict:
     if stands.node.op.code == "END":
         status = "done"
     elif ended:
-        status, reason = "blocked", "a property is broken: the path ends here"
+        status, reason = "blocked", ended
     elif take(system, st, actor, mode) is None:
         idle = node.op.code == "WQNEXT"
         status, reason = "idle" if idle else "blocked", why_blocked(system, st, actor, node)
@@ -131,7 +131,8 @@ def locals_of(stands: decode.Standing, frame) -> dict[str, str]:
         reg = value.operand
         if reg in stands.values:
             number = stands.values[reg]
-            found[name] = narrate.page_name(number) if value.kind in ("page", "work") else narrate.value_text("u64", number)
+            kind = {"page": "page", "work": "page", "kvm": "kvm_ptr"}.get(value.kind, "u64")
+            found[name] = narrate.value_text(kind, number)
     return found
 
 

@@ -3,7 +3,7 @@ Schedule codes: a path through a system as a short text that can be typed, e.g. 
 
 Before the first slash the protocol (with ``+code`` where somebody's own code stood on it), then the scenario, then six digits that change with the
 code, the actors and the machine's shape, then the steps: a number and an actor's letter for each run of steps (a is the first actor). A code whose
-steps count every single action (no reductions) has ``raw-`` before its digits.
+steps count every single action (no reductions) has ``raw-`` before its digits, one found with some of the reductions off ``m`` and their bits.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ..errors import BadValueError, TdplibError
 from ..scenarios import DEFAULTS, SCENARIOS, Scenario, default
 
 OWN_CODE = "+code"
-PATTERN = re.compile(r"^(?P<protocol>[^/\s]+)/(?P<scenario>[^/\s]+)/(?P<mode>raw-|merged-)?(?P<digits>[0-9a-f]{6}):(?P<steps>(\d*[a-p])*)$")
-MODES = {"": 7, "merged-": 1, "raw-": 0}
+PATTERN = re.compile(r"^(?P<protocol>[^/\s]+)/(?P<scenario>[^/\s]+)/(?P<mode>raw-|m[1-6]-)?(?P<digits>[0-9a-f]{6}):(?P<steps>(\d*[a-p])*)$")
+MODES = {"": 7, "raw-": 0, **{f"m{bits}-": bits for bits in range(1, 7)}}
 
 
 class ScheduleError(TdplibError):
@@ -84,7 +84,7 @@ def scenario_from(text: str, protocol: str) -> Scenario:
 
 def write(schedule: Schedule) -> str:
     """Return a schedule as its code."""
-    mode = next((text for text, bits in MODES.items() if bits == schedule.mode), "")
+    mode = next(text for text, bits in MODES.items() if bits == schedule.mode)
     own = OWN_CODE if schedule.own_code else ""
     return f"{schedule.protocol}{own}/{scenario_text(schedule.scenario, schedule.protocol)}/{mode}{schedule.digits}:{write_steps(schedule.steps)}"
 

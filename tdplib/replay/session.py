@@ -181,7 +181,7 @@ class Session:
         parts = boards.state_entries(self.system, st)
         before = boards.state_entries(self.system, self.states[at - 1]) if at else parts
         broken = self.broken()
-        ended = bool(self.ended())
+        ended = self.ended()
         actors = [boards.actor_entry(self.system, st, k, self.mode, ended) for k in range(len(self.system.actors))]
         told = None
         if broken is not None:

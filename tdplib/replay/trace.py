@@ -4,6 +4,7 @@ A trace: the steps of one path, each with what happened in it, in words.
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,6 +16,8 @@ from . import narrate
 from .stepping import Taken
 
 WIDTH = 100
+SOURCE = 42
+"""Columns of a listing: all of it, and of those the source line."""
 
 
 @dataclass(frozen=True)
@@ -115,25 +118,41 @@ def taken_at(taken: Taken, code):
 
 def changes(system: System, h) -> tuple[str, ...]:
     """Return the board paths an operation changed."""
-    if h.breaks or h.before is h.after or (h.before == h.after).all():
+    if h.node.op.lock and not h.breaks:
+        return (f"locks.{h.node.op.lock}",)
+    if h.breaks or (h.before == h.after).all():
         return ()
     return tuple(boards.changed(boards.state_entries(system, h.before), boards.state_entries(system, h.after)))
 
 
 def text(trace: Trace) -> str:
     """Return the trace as plain text, at most WIDTH columns."""
-    lines = [f"{len(trace.steps)} steps, {trace.switches} switches between actors   schedule {trace.code}", ""]
-    width = max((len(n) for n in trace.actors), default=8)
+    steps, switches = counted(len(trace.steps), "step"), counted(trace.switches, "switch", "es")
+    lines = [f"{steps}, {switches} between actors", f"schedule {trace.code}", ""]
     for step in trace.steps:
-        head = f"{step.number:3}. {step.actor_name:{width}}  "
-        for k, action in enumerate(step.actions):
-            lead = head if k == 0 else " " * len(head)
-            lines.append(f"{lead}{action.effect}")
-            where = f"{action.function}:{action.line}"
-            lines.append(f"{' ' * len(head)}  {where}  | {action.source}"[:WIDTH])
+        lines += step_lines(step)
     if trace.broken:
-        lines += ["", f"     broken: {trace.broken}. {trace.sentence or ''}"]
+        lines += ["", *textwrap.wrap(f"broken: {trace.broken}. {trace.sentence or ''}", WIDTH)]
     return "\n".join(lines)
+
+
+def step_lines(step: Step) -> list[str]:
+    """Return a step as a listing: the function, then for each operation its line, its source and what it did."""
+    lines, function = [f"{step.number}. {step.actor_name}"], None
+    for action in step.actions:
+        if action.function != function:
+            function = action.function
+            lines.append(f"    in {function}  ({action.file})")
+        source = action.source if len(action.source) <= SOURCE else action.source[: SOURCE - 3] + "..."
+        first, *rest = textwrap.wrap(action.effect, WIDTH - SOURCE - 12) or [""]
+        lines.append(f"{action.line:>8}  {source:{SOURCE}}  {first}".rstrip())
+        lines += [" " * (SOURCE + 12) + more for more in rest]
+    return lines
+
+
+def counted(n: int, noun: str, plural: str = "s") -> str:
+    """Return a number with its noun."""
+    return f"{n} {noun}{'' if n == 1 else plural}"
 
 
 def property_sentence(found: Property | None) -> str | None:

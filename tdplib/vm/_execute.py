@@ -388,6 +388,8 @@ def execute_rcu(im, mem, st, at, regs, actor):
         if code != 0:
             return code
         if op == OP_FREE:
+            if page_state(im, st, pointer - 1) == FREEING:
+                return USE_AFTER_FREE
             if has_present(im, mem, st, pointer - 1):
                 return FREED_EMPTY
             free_page(im, st, pointer - 1)

@@ -5,7 +5,7 @@ Kernels that run an actor: unpack its live registers, execute, stop where an act
 from .._jit import kernel
 from . import codes
 from ._execute import (
-    DONE, LEAK, OP_ALLOC, OP_END, OP_FLUSHWAIT, OP_FREE, OP_LISTEMPTY, OP_LISTFIRST, OP_LOAD, OP_MUNLOCK, OP_RCULOCK, OP_REFDECTEST, OP_RLOCK, OP_WQDONE, OP_ZAPBEGIN,
+    DONE, LEAK, OP_ALLOC, OP_END, OP_FLUSHWAIT, OP_FREE, OP_LISTEMPTY, OP_LISTFIRST, OP_LOAD, OP_MUNLOCK, OP_RCULOCK, OP_REFDECTEST, OP_RLOCK, OP_WQDONE, OP_WQNEXT, OP_ZAPBEGIN,
     execute_field, execute_list, execute_lock, execute_model, execute_private, execute_queue, execute_rcu,
     is_queued, running_item,
 )  # fmt: skip
@@ -118,7 +118,7 @@ def run(im, mem, st, actor, mode, log):
             if mode == 0 or (count > LONG_RUN and flags & codes.STARTS):
                 return pack(im, mem, st, actor, node)
             passed, seen_here = True, False
-        free = False
+        free, acted_before = False, acted
         if flags & codes.VISIBLE:
             free = mode & LOCKSET and is_free(im, mem, st, at, regs, actor)
             if passed and not free and (seen or flags & codes.BLOCKING and acted):
@@ -130,7 +130,7 @@ def run(im, mem, st, actor, mode, log):
                 return BLOCKED
             if after == DONE:
                 return pack(im, mem, st, actor, node)
-            if passed:
+            if passed and (acted_before or after != BLOCKED):
                 return pack(im, mem, st, actor, node)
             return after
         if flags & codes.VISIBLE:
@@ -145,19 +145,29 @@ def run(im, mem, st, actor, mode, log):
 
 
 @kernel
-def is_done(im, st, actor):
-    """Return 1 if `actor` has ended, or is a worker that waits while nothing is queued."""
-    stop = stop_record(im, st, actor)
-    if im[stop + codes.S_END]:
+def is_done(im, mem, st, actor):
+    """Return 1 if `actor` has ended, or is a worker whose next operation waits for work while nothing is queued."""
+    if im[stop_record(im, st, actor) + codes.S_END]:
         return 1
-    return 1 if im[stop + codes.S_IDLE] and load_raw(im, st, im[codes.H_QUEUE]) == 0 else 0
+    if im[codes.H_QUEUE] < 0 or load_raw(im, st, im[codes.H_QUEUE]) != 0:
+        return 0
+    node = unpack(im, mem, st, actor)
+    regs = im[im[codes.H_ACTOR] + actor * ACTOR + codes.A_REGS]
+    for _ in range(LONG_RUN):
+        at = im[codes.H_NODE] + node * NODE
+        if im[at + N_FLAGS] & (codes.VISIBLE | codes.BREAKS):
+            return 1 if im[at + N_OP] == OP_WQNEXT else 0
+        node = execute_private(im, mem, at, regs)
+        if node < 0:
+            return 0
+    return 0
 
 
 @kernel
 def final_code(im, mem, st):
     """Return what a state without any step means: 0 (everybody is done, nothing leaked) or a BROKEN code."""
     for actor in range(im[codes.H_ACTORS]):
-        if not is_done(im, st, actor):
+        if not is_done(im, mem, st, actor):
             return BROKEN - DEADLOCK
     if im[codes.H_QUEUE] >= 0 and load_raw(im, st, im[codes.H_QUEUE]) != 0:
         return LEAK
