@@ -56,7 +56,7 @@ def test_protocols_with_notifier(name):
 
 @pytest.mark.parametrize("names", SOME, ids="+".join)
 def test_reductions_find_the_seeds(names):
-    """With each reduction every seed is red, and the path that is told has the steps of the search."""
+    """Every seed is red with each reduction, and its path has the steps the search counted."""
     for seed in SEEDS:
         found = fast(seed.units, seed.actors, seed.params, names)
         assert seed.property in found.found, seed.name
