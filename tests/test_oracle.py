@@ -91,7 +91,7 @@ def test_unrolled_under_symmetry(actors, rounds):
 
 @pytest.mark.parametrize(("actors", "rounds"), SIZES)
 def test_loop_merged(actors, rounds):
-    """Merged, a loop's header goes with the write before it: the counter advances in that action."""
+    """Merged, a loop's header goes with the write before it: the counter advances there."""
     body = f"for i in range({rounds}):\n{indent(ROUND, 4)}"
     states, transitions, _ = ORACLE[actors, rounds]
     is_counted(run(actors, body, "merge"), actors, rounds, states, transitions)
