@@ -32,7 +32,15 @@ from pathlib import Path
 
 from tdplib._sources import kernels_of, package_sources
 
-__all__ = ["cache_dir", "cache_root", "cold_kernels", "is_warm", "kernel"]
+__all__ = [
+    "bare_kernel",
+    "cache_dir",
+    "cache_root",
+    "cold_kernels",
+    "is_warm",
+    "kernel",
+    "pointer_to",
+]
 
 _KEEP = 3
 """Folders of other hashes that survive pruning, the last used first."""
@@ -48,10 +56,51 @@ def kernel(function: Callable) -> Callable:
     No fastmath, no threads of its own, no index checks. A signature is compiled when it is
     first called. With ``NUMBA_DISABLE_JIT=1`` the plain function comes back.
     """
+    return _compiled(function, counted=True)
+
+
+def bare_kernel(function: Callable) -> Callable:
+    """
+    As `kernel`, without numba's counting of references to arrays.
+
+    For kernels that allocate nothing and only work on what they are given: every array handed on
+    costs two atomic additions otherwise, which in an interpreter's inner loop is most of the time.
+    """
+    return _compiled(function, counted=False)
+
+
+def pointer_to() -> Callable:
+    """
+    Return the function that gives a kernel the bare pointer to an array's first element.
+
+    A pointer is one machine word where an array is seven; it is indexed like the array, has no
+    length, and must not outlive it. With ``NUMBA_DISABLE_JIT=1`` it gives the array itself.
+    """
+    import numba
+    from numba.core import types
+    from numba.extending import intrinsic
+
+    if numba.config.DISABLE_JIT:
+        return lambda array: array
+
+    @intrinsic
+    def pointer(_context, array):
+        """Give the data pointer of a contiguous array."""
+
+        def codegen(context, builder, signature, args):
+            return context.make_array(signature.args[0])(context, builder, args[0]).data
+
+        return types.CPointer(array.dtype)(array), codegen
+
+    return pointer
+
+
+def _compiled(function: Callable, counted: bool) -> Callable:
     import numba
 
     checked = os.environ.get("TDPLIB_BOUNDSCHECK", "") not in ("", "0")
-    jitted = numba.njit(nogil=True, fastmath=False, parallel=False, boundscheck=checked)(function)
+    options = {"nogil": True, "fastmath": False, "parallel": False, "boundscheck": checked}
+    jitted = numba.njit(**options, **({} if counted else {"_nrt": False}))(function)
     package = function.__module__.partition(".")[0]
     in_package = hasattr(sys.modules.get(package), "__path__")
     if jitted is function or checked or not in_package:

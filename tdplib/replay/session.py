@@ -145,7 +145,7 @@ class Session:
             return self.taken[self.cursor - 1].broken
         if any(take(self.system, self.states[self.cursor], k, self.mode) is not None for k in range(len(self.system.actors))):
             return None
-        from ..vm._run import final_code
+        from ..vm._entry import final_code
 
         image = self.system.image
         code = int(final_code(image.im, image.mem, self.states[self.cursor].copy()))

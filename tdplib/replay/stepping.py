@@ -16,6 +16,10 @@ from ..vm import codes as c
 from ..vm.system import System
 
 
+LOG = 8192
+"""Operations of one step that are told."""
+
+
 @dataclass(frozen=True)
 class Happened:
     """One operation as it was executed: its node, what it read its operands as, what it gave, the state before and after it."""
@@ -59,10 +63,11 @@ def take(system: System, state: np.ndarray, actor: int, mode: int) -> Taken | No
 
     mode : reduction bits, as `search.explore.Reductions.mode`; the step is what the search counts as one
     """
-    from ..vm._run import run
+    from ..vm._entry import run
 
     image = system.image
-    st, log = state.copy(), np.zeros(8192, np.int64)
+    st, log = state.copy(), np.zeros(LOG, np.int64)
+    log[1] = LOG - 2
     image.mem[c.M_ADVICE] = 0
     code = int(run(image.im, image.mem, st, actor, mode, log))
     if code <= c.BOUND and code > c.BROKEN and code == c.BOUND - 2 and system.widen():
@@ -70,7 +75,7 @@ def take(system: System, state: np.ndarray, actor: int, mode: int) -> Taken | No
     advice = bool(image.mem[c.M_ADVICE])
     if code == c.BLOCKED or (code == 0 and log[0] == 0 and (st == state).all()):
         return None
-    nodes = [int(n) for n in log[1 : 1 + int(log[0])]]
+    nodes = [int(n) for n in log[2 : 2 + int(log[0])]]
     happened = retrace(system, state, actor, nodes, code != 0)
     broken = find(c.PROPERTIES[c.BROKEN - code]) if code <= c.BROKEN else None
     bound = c.BOUNDS[c.BOUND - code] if c.BROKEN < code <= c.BOUND else None
@@ -83,7 +88,7 @@ class Widened(Exception):
 
 def retrace(system: System, state: np.ndarray, actor: int, nodes: list[int], failed: bool) -> list[Happened]:
     """Execute the nodes of a step again, one by one, looking at each operation's operands and at the state around it."""
-    from ..vm._run import execute, unpack
+    from ..vm._entry import execute, unpack
 
     image = system.image
     code, _ = system.codes[actor]
@@ -121,7 +126,7 @@ def operands(system: System, actor: int, node: Node) -> tuple:
 
 def peek(system: System, state: np.ndarray, actor: int, mode: int) -> tuple[Node, tuple]:
     """Return the next visible operation of `actor` (or the one it waits at) and its operands, without moving."""
-    from ..vm._run import execute, unpack
+    from ..vm._entry import execute, unpack
 
     image = system.image
     code, _ = system.codes[actor]

@@ -4,7 +4,8 @@ Kernels of the breadth-first search: states in one array in the order they were 
 
 import numpy as np
 
-from .._jit import kernel
+from .._jit import bare_kernel as kernel
+from .._jit import pointer_to
 from ..vm import codes
 from ..vm._run import final_code, run
 from ..vm.codes import BLOCKED, BOUND, BROKEN
@@ -16,6 +17,7 @@ MAX_LAYERS = 1 << 16
 # what a search returns to its driver
 FINISHED, PAUSED, NEED_STATES, NEED_TABLE, WORDS_FULL, FIRST_FOUND = range(6)
 
+_pointer = pointer_to()
 _MIX = np.int64(-7046029254386353131)
 _MIX2 = np.int64(-4417276706812531889)
 
@@ -122,14 +124,13 @@ def note(found, prop, number, actor, depth):
 
 
 @kernel
-def expand(im, mem, states, parents, table, control, found, groups, number, st, perm):
+def expand(im, mem, states, parents, table, control, found, groups, number, st, perm, log):
     """
     Take every action from state `number`; return 0, or WORDS_FULL.
 
     found : int64[:, 3], one row a property then one an advice, modified in place
     """
     width, actors, depth = states.shape[1], im[codes.H_ACTORS], control[C_DEPTH]
-    log = mem[:0]
     enabled = 0
     for actor in range(actors):
         for k in range(width):
@@ -162,18 +163,18 @@ def expand(im, mem, states, parents, table, control, found, groups, number, st, 
 
 
 @kernel
-def search(im, mem, states, parents, table, control, found, groups, layers, budget):
+def search(image, memory, states, parents, table, control, found, groups, layers, budget, scratch, perm):
     """
     Go on with a breadth-first search until it is finished or something is needed.
 
     states, parents, table : the arrays so far; control : int64[CONTROL]; layers : int64[::1], number of the first state of each depth
-    budget : how many states to expand before pausing
+    budget : how many states to expand before pausing; scratch : int64[width + 2]; perm : int64[actors]
 
     Returns FINISHED, PAUSED, NEED_STATES, NEED_TABLE, WORDS_FULL or FIRST_FOUND.
     """
     width = states.shape[1]
-    st = np.empty(width, dtype=np.int64)
-    perm = np.empty(im[codes.H_ACTORS], dtype=np.int64)
+    im, mem, st, log = _pointer(image), _pointer(memory), _pointer(scratch), _pointer(scratch[width:])
+    log[0] = log[1] = 0
     actors = im[codes.H_ACTORS]
     for _ in range(budget):
         number = control[C_HEAD]
@@ -190,7 +191,7 @@ def search(im, mem, states, parents, table, control, found, groups, layers, budg
                 layers[control[C_DEPTH]] = number
             if control[C_STOP] and shortest_known(found, control[C_DEPTH]):
                 return FIRST_FOUND
-        if expand(im, mem, states, parents, table, control, found, groups, number, st, perm) != 0:
+        if expand(im, mem, states, parents, table, control, found, groups, number, st, perm, log) != 0:
             return WORDS_FULL
         control[C_HEAD] += 1
     return PAUSED

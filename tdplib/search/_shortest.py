@@ -5,15 +5,15 @@ Dynamic programming backwards over the layers of a finished breadth-first search
 when actor `b` acts next in state `s`, over the paths that break the property in as few actions as any.
 """
 
-import numpy as np
-
-from .._jit import kernel
+from .._jit import bare_kernel as kernel
+from .._jit import pointer_to
 from ..vm import codes
 from ..vm._run import final_code, run
 from ..vm.codes import BROKEN
 from ._bfs import C_MODE, C_SYMMETRY, canonical, find
 
 NEVER = 32000
+_pointer = pointer_to()
 
 
 @kernel
@@ -27,17 +27,17 @@ def least_after(best, state, last):
 
 
 @kernel
-def fewest_switches(im, mem, states, table, control, groups, layers, best, prop, depth):
+def fewest_switches(image, memory, states, table, control, groups, layers, best, prop, depth, scratch, perm):
     """
     Fill `best` for all states of the layers 0 .. depth - 1.
 
     best : int16[:, ::1], one row a state of these layers, one column an actor; modified in place
     prop : number of the property (or advice); depth : actions of its shortest violation
     """
-    width, actors = states.shape[1], im[codes.H_ACTORS]
-    st = np.empty(width, dtype=np.int64)
-    perm = np.empty(actors, dtype=np.int64)
-    log = mem[:0]
+    width = states.shape[1]
+    im, mem, st, log = _pointer(image), _pointer(memory), _pointer(scratch), _pointer(scratch[width:])
+    log[0] = log[1] = 0
+    actors = im[codes.H_ACTORS]
     for layer in range(depth - 1, -1, -1):
         for state in range(layers[layer], layers[layer + 1]):
             for actor in range(actors):
@@ -70,9 +70,8 @@ def onward(st, states, table, control, groups, best, perm, actor, first, end):
 
 
 @kernel
-def stuck(im, mem, states, state, mode, st):
+def stuck(im, mem, states, state, mode, st, log):
     """Return 1 if no actor can move in `state`."""
-    log = mem[:0]
     for actor in range(im[codes.H_ACTORS]):
         for k in range(states.shape[1]):
             st[k] = states[state, k]
@@ -82,14 +81,14 @@ def stuck(im, mem, states, state, mode, st):
 
 
 @kernel
-def fewest_switches_to_end(im, mem, states, table, control, groups, layers, best, prop, depth):
+def fewest_switches_to_end(image, memory, states, table, control, groups, layers, best, prop, depth, scratch, perm):
     """As `fewest_switches`, for a property that a state without any step breaks, `depth` actions from the start."""
-    width, actors = states.shape[1], im[codes.H_ACTORS]
-    st = np.empty(width, dtype=np.int64)
-    perm = np.empty(actors, dtype=np.int64)
-    log = mem[:0]
+    width = states.shape[1]
+    im, mem, st, log = _pointer(image), _pointer(memory), _pointer(scratch), _pointer(scratch[width:])
+    log[0] = log[1] = 0
+    actors = im[codes.H_ACTORS]
     for state in range(layers[depth], layers[depth + 1]):
-        goal = stuck(im, mem, states, state, control[C_MODE], st)
+        goal = stuck(im, mem, states, state, control[C_MODE], st, log)
         for k in range(width):
             st[k] = states[state, k]
         goal = goal and final_code(im, mem, st) == BROKEN - prop

@@ -174,12 +174,15 @@ def attempt(system, reductions, limits, first_only, progress) -> Exploration | N
     began = time.perf_counter()
     arrays, image = start(system, reductions), system.image
     arrays.control[_bfs.C_STOP] = int(first_only)
+    scratch, perm = np.zeros(image.words + 2, np.int64), np.zeros(len(system.actors), np.int64)
     reasons: list[str] = []
     while not reasons:
         budget = min(BATCH, max(1, limits.states - int(arrays.control[_bfs.C_COUNT])))
         a = arrays
         try:
-            code = _bfs.search(image.im, image.mem, a.states, a.parents, a.table, a.control, a.found, a.groups, a.layers, budget)
+            code = _bfs.search(
+                image.im, image.mem, a.states, a.parents, a.table, a.control, a.found, a.groups, a.layers, budget, scratch, perm
+            )  # fmt: skip
             now = Progress(
                 int(a.control[_bfs.C_COUNT]), int(a.control[_bfs.C_HEAD]), int(a.control[_bfs.C_TRANSITIONS]), int(a.control[_bfs.C_DEPTH]),
                 time.perf_counter() - began, a.memory,

@@ -29,8 +29,9 @@ def schedule(found: Exploration, name: str) -> list[int]:
     layers = layer_bounds(found, depth)
     rows = layers[depth + 1] if actor < 0 else layers[depth]
     best = np.full((rows, len(found.system.actors)), _shortest.NEVER, np.int16)
+    scratch, perm = np.zeros(image.words + 2, np.int64), np.zeros(len(found.system.actors), np.int64)
     fill = _shortest.fewest_switches_to_end if actor < 0 else _shortest.fewest_switches
-    fill(image.im, image.mem, arrays.states, arrays.table, arrays.control, arrays.groups, layers, best, prop, depth)
+    fill(image.im, image.mem, arrays.states, arrays.table, arrays.control, arrays.groups, layers, best, prop, depth, scratch, perm)
     return follow(found, best, depth, actor < 0)
 
 
@@ -50,7 +51,7 @@ def layer_bounds(found: Exploration, depth: int) -> np.ndarray:
 def follow(found: Exploration, best: np.ndarray, depth: int, to_end: bool) -> list[int]:
     """Walk forward along the least costs; return real actor numbers."""
     from . import _bfs
-    from ..vm._run import run
+    from ..vm._entry import run
 
     image, arrays, actors = found.system.image, found.arrays, len(found.system.actors)
     width, mode = arrays.states.shape[1], found.reductions.mode
@@ -61,7 +62,7 @@ def follow(found: Exploration, best: np.ndarray, depth: int, to_end: bool) -> li
         _bfs.canonical(start, arrays.groups, perm)
         real = [int(x) for x in perm]
     state, last, path = 0, -1, []
-    log = np.zeros(0, np.int64)
+    log = np.zeros(2, np.int64)
     for step in range(depth):
         costs = [int(best[state, b]) + (step > 0 and b != last) for b in range(actors)]
         least = min(costs)

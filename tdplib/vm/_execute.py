@@ -5,7 +5,7 @@ the next node (>= 0), `BLOCKED`, `BROKEN - property` or `BOUND - bound`. An oper
 im : int32[::1], the image; mem : int64[::1], words and registers, modified; st : int64[::1], the state, modified
 """
 
-from .._jit import kernel
+from .._jit import bare_kernel as kernel
 from . import codes
 from ._memory import (
     free_page, has_present, is_invalid, load, load_raw, new_word, page_row, page_state, pointer_check, stop_record, store_raw, store_word,

@@ -5,7 +5,7 @@ A wide value (a role word, an SPTE) is held in a state as its number in the tabl
 stay equal whatever order values were met in.
 """
 
-from .._jit import kernel
+from .._jit import bare_kernel as kernel
 from .codes import (
     ACTOR, A_SHIFT, A_STOPS, A_STOP_MASK, A_WORD, BOUND, BROKEN, F_BITS, F_BMASK, F_BOOL, F_BSHIFT, F_CONST, F_FLAGS, F_INTERNED, F_LIMIT,
     F_MASK, F_SHIFT, F_WORD, FIELD, FREED, H_ACTOR, H_ENTRIES, H_FIELD, H_INVALID_SHIFT, H_PAGE, H_STOP, M_CAPACITY, M_COUNT, M_WORDS, P_CLEAR,

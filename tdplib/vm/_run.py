@@ -2,7 +2,7 @@
 Kernels that run an actor: unpack its live registers, execute, stop where an action ends, pack again.
 """
 
-from .._jit import kernel
+from .._jit import bare_kernel as kernel
 from . import codes
 from ._execute import (
     DONE, LEAK, OP_ALLOC, OP_END, OP_FLUSHWAIT, OP_FREE, OP_LISTEMPTY, OP_LISTFIRST, OP_LOAD, OP_MUNLOCK, OP_RCULOCK, OP_REFDECTEST, OP_RLOCK, OP_WQDONE, OP_WQNEXT, OP_ZAPBEGIN,
@@ -104,7 +104,7 @@ def run(im, mem, st, actor, mode, log):
     """
     Take one action of `actor`. Return 0 and the state after it in `st`, or BLOCKED, BROKEN - k, BOUND - k with `st` spoilt.
 
-    mode : MERGE | LOCKSET | ACQUIRE bits; log : int64[::1], empty or [count, node, node, ...] to be filled with the nodes executed
+    mode : MERGE | LOCKSET | ACQUIRE bits; log : [count, capacity, node, node, ...], filled with the nodes executed
     """
     node = unpack(im, mem, st, actor)
     regs = im[im[codes.H_ACTOR] + actor * ACTOR + codes.A_REGS]
@@ -137,9 +137,9 @@ def run(im, mem, st, actor, mode, log):
             # taking a lock can be put off, releasing one can be brought forward: one other operation may stand between the two, none after
             taken = mode & ACQUIRE and flags & codes.ACQUIRES and after == im[at + codes.N_NEXT]
             seen = seen or flags & codes.RELEASES or not (free or taken)
-        if log.size > 0 and log[0] < log.size - 1:
+        if log[0] < log[1]:
+            log[2 + log[0]] = node
             log[0] += 1
-            log[log[0]] = node
         node = after
         count += 1
 
