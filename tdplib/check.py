@@ -49,7 +49,9 @@ class Verdict:
     subject: object = field(repr=False, compare=False)
 
     def __bool__(self) -> bool:
-        raise TypeError('a verdict is not true or false: look at .status ("holds", "violated" or "incomplete")')
+        raise TypeError(
+            'a verdict is not true or false: look at .status ("holds", "violated" or "incomplete")'
+        )
 
     @cached_property
     def traces(self) -> Traces:
@@ -147,13 +149,17 @@ def check(
     if unknown:
         known = [*check.__kwdefaults__]
         name = next(iter(unknown))
-        raise TypeError(f"check has no option {name!r}{nearest(name, known)}; options: {', '.join(known)}")
+        raise TypeError(
+            f"check has no option {name!r}{nearest(name, known)}; options: {', '.join(known)}"
+        )
     from .replay.subject import subject
     from .search.explore import Limits, Reductions, explore
 
     for name in reductions:
         if name not in REDUCTIONS:
-            raise BadValueError(f"reductions: no reduction is called {name!r}{nearest(name, REDUCTIONS)}")
+            raise BadValueError(
+                f"reductions: no reduction is called {name!r}{nearest(name, REDUCTIONS)}"
+            )
     wanted = wanted_properties(properties)
     about = subject(code, base, scenario)
     found = explore(
@@ -201,7 +207,11 @@ def conclude(about, found, wanted) -> Verdict:
 def headline(verdict: Verdict) -> str:
     """Return the verdict in one line; that a bound was met comes first."""
     lead = "" if verdict.complete else f"incomplete (stopped by: {', '.join(verdict.stopped_by)}); "
-    what = {"holds": "holds", "violated": f"violated: {verdict.property}", "incomplete": "nothing broke in what was visited, which proves nothing"}[verdict.status]
+    what = {
+        "holds": "holds",
+        "violated": f"violated: {verdict.property}",
+        "incomplete": "nothing broke in what was visited, which proves nothing",
+    }[verdict.status]
     scenario = getattr(verdict.scenario, "name", verdict.scenario)
     return f"{lead}{what}   [{verdict.protocol}, scenario {scenario}: {verdict.states:,} states, {verdict.transitions:,} transitions, depth {verdict.depth}, {verdict.seconds:.2f} s]"
 

@@ -14,19 +14,57 @@ from .expressions import _value, check_readable, kind_of
 from .ir import Const, Place, Reg
 
 SIMPLE = {
-    "refcount_read": "LOAD", "refcount_set": "STORE", "refcount_inc": "REFINC", "refcount_inc_not_zero": "REFINCNZ",
-    "refcount_dec": "REFDEC", "refcount_dec_and_test": "REFDECTEST", "READ_ONCE": "LOAD", "WRITE_ONCE": "STORE",
-    "atomic_read": "LOAD", "atomic_set": "STORE", "atomic_inc": "ATOMICADD", "atomic_inc_return": "ATOMICADD",
-    "xchg": "XCHG", "rcu_read_lock": "RCULOCK", "rcu_read_unlock": "RCUUNLOCK", "tdp_mmu_free_sp": "FREE",
-    "rcu_barrier": "RCUBARRIER", "list_add_rcu": "LISTADD", "list_add_tail_rcu": "LISTADDTAIL", "list_del_rcu": "LISTDEL",
-    "list_empty": "LISTEMPTY", "list_first_or_null_rcu": "LISTFIRST", "list_first_or_null": "LISTFIRST",
-    "list_next_or_null_rcu": "LISTNEXT", "list_next_or_null": "LISTNEXT", "queue_work": "QUEUE",
-    "kvm_make_all_cpus_request": "REQALL", "kvm_make_request": "REQMAKE", "kvm_test_request": "REQTEST", "kvm_check_request": "REQCHECK",
-    "WARN_ON": "WARN", "WARN_ON_ONCE": "WARN", "BUG_ON": "WARN", "KVM_BUG_ON": "WARN", "tdp_mmu_alloc_sp": "ALLOC",
-    "model_notifier_returns": "NOTRETURN", "model_zap_begins": "ZAPBEGIN", "model_zap_ends": "ZAPEND", "model_marked_invalid": "MARKED",
-    "read_lock": "RLOCK", "read_unlock": "RUNLOCK", "write_unlock": "WUNLOCK", "mutex_lock": "MLOCK", "spin_lock": "MLOCK",
-    "mutex_unlock": "MUNLOCK", "spin_unlock": "MUNLOCK", "lockdep_assert_held": "ASSERTHELD",
-    "lockdep_assert_held_read": "ASSERTREAD", "lockdep_assert_held_write": "ASSERTWRITE", "call_rcu": "CALLRCU", "INIT_WORK": "INITWORK",
+    "refcount_read": "LOAD",
+    "refcount_set": "STORE",
+    "refcount_inc": "REFINC",
+    "refcount_inc_not_zero": "REFINCNZ",
+    "refcount_dec": "REFDEC",
+    "refcount_dec_and_test": "REFDECTEST",
+    "READ_ONCE": "LOAD",
+    "WRITE_ONCE": "STORE",
+    "atomic_read": "LOAD",
+    "atomic_set": "STORE",
+    "atomic_inc": "ATOMICADD",
+    "atomic_inc_return": "ATOMICADD",
+    "xchg": "XCHG",
+    "rcu_read_lock": "RCULOCK",
+    "rcu_read_unlock": "RCUUNLOCK",
+    "tdp_mmu_free_sp": "FREE",
+    "rcu_barrier": "RCUBARRIER",
+    "list_add_rcu": "LISTADD",
+    "list_add_tail_rcu": "LISTADDTAIL",
+    "list_del_rcu": "LISTDEL",
+    "list_empty": "LISTEMPTY",
+    "list_first_or_null_rcu": "LISTFIRST",
+    "list_first_or_null": "LISTFIRST",
+    "list_next_or_null_rcu": "LISTNEXT",
+    "list_next_or_null": "LISTNEXT",
+    "queue_work": "QUEUE",
+    "kvm_make_all_cpus_request": "REQALL",
+    "kvm_make_request": "REQMAKE",
+    "kvm_test_request": "REQTEST",
+    "kvm_check_request": "REQCHECK",
+    "WARN_ON": "WARN",
+    "WARN_ON_ONCE": "WARN",
+    "BUG_ON": "WARN",
+    "KVM_BUG_ON": "WARN",
+    "tdp_mmu_alloc_sp": "ALLOC",
+    "model_notifier_returns": "NOTRETURN",
+    "model_zap_begins": "ZAPBEGIN",
+    "model_zap_ends": "ZAPEND",
+    "model_marked_invalid": "MARKED",
+    "read_lock": "RLOCK",
+    "read_unlock": "RUNLOCK",
+    "write_unlock": "WUNLOCK",
+    "mutex_lock": "MLOCK",
+    "spin_lock": "MLOCK",
+    "mutex_unlock": "MUNLOCK",
+    "spin_unlock": "MUNLOCK",
+    "lockdep_assert_held": "ASSERTHELD",
+    "lockdep_assert_held_read": "ASSERTREAD",
+    "lockdep_assert_held_write": "ASSERTWRITE",
+    "call_rcu": "CALLRCU",
+    "INIT_WORK": "INITWORK",
 }
 #: Primitives that are several operations at one place.
 SEQUENCES = {
@@ -38,18 +76,44 @@ SEQUENCES = {
     "cond_resched_rwlock_write": ("WUNLOCK", "WLOCK", "WLOCK2"),
 }
 ADVICE = {
-    "f": "a field, such as `root.role.word`", "r": "a refcount field, such as `root.tdp_mmu_root_count`", "a": "an atomic_t or unsigned field",
-    "l": "a lock, such as `kvm.slots_lock`", "w": "an rwlock: `kvm.mmu_lock`", "n": "a list node: `root.link`", "h": "a list head: `kvm.arch.tdp_mmu_roots`",
-    "q": "a workqueue: `kvm.arch.tdp_mmu_zap_wq`", "k": "a work item: `root.tdp_mmu_async_work`", "H": "`root.rcu_head`", "p": "a pointer to a kvm_mmu_page",
-    "c": "a vcpu", "K": "kvm", "W": "a pointer to a work item", "v": "a value", "R": "a request, such as KVM_REQ_MMU_FREE_OBSOLETE_ROOTS",
-    "L": "a local that was set before", "F": "the name of a function", "N": "a name",
+    "f": "a field, such as `root.role.word`",
+    "r": "a refcount field, such as `root.tdp_mmu_root_count`",
+    "a": "an atomic_t or unsigned field",
+    "l": "a lock, such as `kvm.slots_lock`",
+    "w": "an rwlock: `kvm.mmu_lock`",
+    "n": "a list node: `root.link`",
+    "h": "a list head: `kvm.arch.tdp_mmu_roots`",
+    "q": "a workqueue: `kvm.arch.tdp_mmu_zap_wq`",
+    "k": "a work item: `root.tdp_mmu_async_work`",
+    "H": "`root.rcu_head`",
+    "p": "a pointer to a kvm_mmu_page",
+    "c": "a vcpu",
+    "K": "kvm",
+    "W": "a pointer to a work item",
+    "v": "a value",
+    "R": "a request, such as KVM_REQ_MMU_FREE_OBSOLETE_ROOTS",
+    "L": "a local that was set before",
+    "F": "the name of a function",
+    "N": "a name",
 }
 PLACE_TYPES = {
-    "r": ("refcount_t",), "a": ("atomic_t", "u8", "u16", "u32"), "w": ("rwlock",), "l": symbols.LOCK_TYPES, "n": ("node",), "h": ("list",),
-    "q": ("workqueue",), "k": ("work",), "H": ("rcu_head",),
+    "r": ("refcount_t",),
+    "a": ("atomic_t", "u8", "u16", "u32"),
+    "w": ("rwlock",),
+    "l": symbols.LOCK_TYPES,
+    "n": ("node",),
+    "h": ("list",),
+    "q": ("workqueue",),
+    "k": ("work",),
+    "H": ("rcu_head",),
 }
 VALUE_KINDS = {"p": "page", "c": "vcpu", "K": "kvm", "W": "work"}
-BY_LOCK_TYPE = {"mutex_lock": "mutex", "mutex_unlock": "mutex", "spin_lock": "spinlock", "spin_unlock": "spinlock"}
+BY_LOCK_TYPE = {
+    "mutex_lock": "mutex",
+    "mutex_unlock": "mutex",
+    "spin_lock": "spinlock",
+    "spin_unlock": "spinlock",
+}
 
 
 def call(self, node: ast.Call, wanted: bool):
@@ -60,12 +124,24 @@ def call(self, node: ast.Call, wanted: bool):
     if name in symbols.PRIMITIVES:
         return primitive(self, node, symbols.PRIMITIVES[name])
     if name in symbols.LIST_ITERATORS:
-        self.fail(node, f"`{name}` is used outside a `for`", f"write `for root in {name}(kvm.arch.tdp_mmu_roots):`")
+        self.fail(
+            node,
+            f"`{name}` is used outside a `for`",
+            f"write `for root in {name}(kvm.arch.tdp_mmu_roots):`",
+        )
     known = [*self.world.functions, *symbols.PRIMITIVES]
     hint = nearest(name, known)
     if name in self.scope.names or name in self.world.constants:
-        self.fail(node, f"`{name}` is not a function", "call a function of this protocol or a primitive")
-    return self.fail(node, f"there is no function `{name}`", f"did you mean `{hint}`?" if hint else "define it in this cell, or use a primitive of `tdplib.lang.kernel`")
+        self.fail(
+            node, f"`{name}` is not a function", "call a function of this protocol or a primitive"
+        )
+    return self.fail(
+        node,
+        f"there is no function `{name}`",
+        f"did you mean `{hint}`?"
+        if hint
+        else "define it in this cell, or use a primitive of `tdplib.lang.kernel`",
+    )
 
 
 # === functions of the units ===
@@ -76,7 +152,11 @@ def call_function(self, node: ast.Call, wanted: bool):
     _, callee = self.world.functions[node.func.id]
     names = [a.arg for a in callee.args.args]
     if len(node.args) != len(names):
-        self.fail(node, f"`{node.func.id}` takes {len(names)} argument{'s' * (len(names) != 1)} ({', '.join(names)}) and is given {len(node.args)}", "pass exactly these")
+        self.fail(
+            node,
+            f"`{node.func.id}` takes {len(names)} argument{'s' * (len(names) != 1)} ({', '.join(names)}) and is given {len(node.args)}",
+            "pass exactly these",
+        )
     args = []
     for arg in node.args:
         value = self.expr(arg)
@@ -105,8 +185,16 @@ def run_function(self, node: ast.AST, args: list, name: str | None = None):
     unit, callee = self.world.functions[name]
     caller, statement = self.scope, self.node
     if len(caller.chain) >= MAX_CALL_DEPTH:
-        what = f"`{name}` calls itself without a bound that can be seen here" if name in caller.chain else "this call is nested too deeply"
-        self.fail(node, what, "recurse on a number that gets smaller and is tested, such as `level`, or use a loop")
+        what = (
+            f"`{name}` calls itself without a bound that can be seen here"
+            if name in caller.chain
+            else "this call is nested too deeply"
+        )
+        self.fail(
+            node,
+            what,
+            "recurse on a number that gets smaller and is tested, such as `level`, or use a loop",
+        )
     self.flush_start()
     for parameter, value in zip(callee.args.args, args, strict=True):
         if isinstance(value.operand, Reg) and not reads(callee, parameter.arg):
@@ -130,7 +218,10 @@ def run_function(self, node: ast.AST, args: list, name: str | None = None):
 
 def reads(function: ast.FunctionDef, name: str) -> bool:
     """Tell whether a function reads a name."""
-    return any(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load) for n in ast.walk(function))
+    return any(
+        isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load)
+        for n in ast.walk(function)
+    )
 
 
 def falls_through(body: list[ast.stmt]) -> bool:
@@ -150,8 +241,15 @@ def primitive(self, node: ast.Call, row: symbols.Primitive):
     """Lower a primitive: its arguments by letter, then its operations."""
     if len(node.args) != len(row.params):
         needs = ", ".join(ADVICE[p].split(",")[0].split(":")[0] for p in row.params) or "none"
-        self.fail(node, f"`{row.name}` takes {len(row.params)} argument{'s' * (len(row.params) != 1)} ({needs}) and is given {len(node.args)}", "pass exactly these")
-    parts = [argument(self, arg, letter, row.name) for arg, letter in zip(node.args, row.params, strict=True)]
+        self.fail(
+            node,
+            f"`{row.name}` takes {len(row.params)} argument{'s' * (len(row.params) != 1)} ({needs}) and is given {len(node.args)}",
+            "pass exactly these",
+        )
+    parts = [
+        argument(self, arg, letter, row.name)
+        for arg, letter in zip(node.args, row.params, strict=True)
+    ]
     if row.name in SPECIAL:
         return SPECIAL[row.name](self, node, parts)
     if row.name in SEQUENCES:
@@ -170,12 +268,18 @@ def argument(self, node: ast.expr, letter: str, name: str):
     if letter == "L":
         known = self.scope.names.get(node.id) if isinstance(node, ast.Name) else None
         if known is None or not isinstance(known.operand, Reg):
-            self.fail(node, f"`{name}` needs {ADVICE[letter]} here: it is refreshed when the exchange fails", "read the field into a local first")
+            self.fail(
+                node,
+                f"`{name}` needs {ADVICE[letter]} here: it is refreshed when the exchange fails",
+                "read the field into a local first",
+            )
         return known
     if letter in "vpcKWR":
         return value_argument(self, node, letter, name)
     if not isinstance(node, (ast.Attribute, ast.Subscript)):
-        self.fail(node, f"`{name}` needs {ADVICE[letter]} here, not a value", "name the field itself")
+        self.fail(
+            node, f"`{name}` needs {ADVICE[letter]} here, not a value", "name the field itself"
+        )
     found = self.place(node)
     good = isinstance(found, Place) and (letter == "f" or found.type in PLACE_TYPES[letter])
     if not good and not self.unreached:
@@ -184,8 +288,16 @@ def argument(self, node: ast.expr, letter: str, name: str):
         check_readable(self, node, found)
     wanted = BY_LOCK_TYPE.get(name)
     if wanted and isinstance(found, Place) and found.type != wanted:
-        right = {"mutex": "mutex_lock / mutex_unlock", "spinlock": "spin_lock / spin_unlock", "rwlock": "read_lock or write_lock and their unlocks"}[found.type]
-        self.fail(node, f"`{found.name}` is a {found.type}, and `{name}` works on a {wanted}", f"use {right}")
+        right = {
+            "mutex": "mutex_lock / mutex_unlock",
+            "spinlock": "spin_lock / spin_unlock",
+            "rwlock": "read_lock or write_lock and their unlocks",
+        }[found.type]
+        self.fail(
+            node,
+            f"`{found.name}` is a {found.type}, and `{name}` works on a {wanted}",
+            f"use {right}",
+        )
     return found
 
 
@@ -193,9 +305,15 @@ def value_argument(self, node: ast.expr, letter: str, name: str):
     """Lower an argument that is a value of a given kind."""
     value = self.expr(node)
     wanted = VALUE_KINDS.get(letter)
-    if letter == "R" and not (isinstance(value.operand, Const) and value.operand.value in symbols.REQUESTS.values()):
+    if letter == "R" and not (
+        isinstance(value.operand, Const) and value.operand.value in symbols.REQUESTS.values()
+    ):
         self.fail(node, f"`{name}` needs {ADVICE['R']} here", "use KVM_REQ_MMU_FREE_OBSOLETE_ROOTS")
-    if wanted and value.kind not in (wanted, "any") and not (value.kind == "null" and wanted in ("page", "work")):
+    if (
+        wanted
+        and value.kind not in (wanted, "any")
+        and not (value.kind == "null" and wanted in ("page", "work"))
+    ):
         self.fail(node, f"`{name}` needs {ADVICE[letter]} here", "pass such a value")
     if value.kind == "none":
         self.fail(node, "this call gives no value", "pass a field or a local")
@@ -222,8 +340,12 @@ def simple(self, row: symbols.Primitive, parts: list):
     if row.name in ("atomic_inc", "atomic_inc_return"):
         found["a"] = Const(1)
     if row.name in ("list_add_rcu", "list_add_tail_rcu", "queue_work"):
-        found["b"] = next(p for p in parts if isinstance(p, Place) and p.type in ("list", "workqueue")).obj
-        found["place"] = next(p for p in parts if isinstance(p, Place) and p.type in ("node", "work"))
+        found["b"] = next(
+            p for p in parts if isinstance(p, Place) and p.type in ("list", "workqueue")
+        ).obj
+        found["place"] = next(
+            p for p in parts if isinstance(p, Place) and p.type in ("node", "work")
+        )
     if row.name == "kvm_make_all_cpus_request":
         found = {"a": found["a"]}
     if row.name in ("kvm_make_request", "kvm_test_request", "kvm_check_request"):
@@ -240,7 +362,11 @@ def simple(self, row: symbols.Primitive, parts: list):
         if len(parts) > 1:
             check_store(self, parts)
     kind = {"bool": "num"}.get(kind, kind)
-    dst = self.reg(kind) if kind != "none" and row.name not in ("WARN_ON", "WARN_ON_ONCE", "BUG_ON", "KVM_BUG_ON") else None
+    dst = (
+        self.reg(kind)
+        if kind != "none" and row.name not in ("WARN_ON", "WARN_ON_ONCE", "BUG_ON", "KVM_BUG_ON")
+        else None
+    )
     lock = found["place"].name if row.params in ("w", "l") else None
     if "place" in found and not isinstance(found["place"], Place):
         found.pop("place")
@@ -254,7 +380,11 @@ def check_store(self, parts: list) -> None:
 
     for part in parts[1:]:
         if isinstance(part, Value) and not fits(kind_of(parts[0]), part.kind):
-            self.fail(self.node, f"`{parts[0].name}` holds a {KIND_WORDS[kind_of(parts[0])]} and is given a {KIND_WORDS[part.kind]}", "store the same kind")
+            self.fail(
+                self.node,
+                f"`{parts[0].name}` holds a {KIND_WORDS[kind_of(parts[0])]} and is given a {KIND_WORDS[part.kind]}",
+                "store the same kind",
+            )
 
 
 def sequence(self, row: symbols.Primitive, parts: list):
@@ -264,7 +394,14 @@ def sequence(self, row: symbols.Primitive, parts: list):
     note = self.reg("note") if "BEGIN" in SEQUENCES[row.name][0] else None
     for code in SEQUENCES[row.name]:
         dst = note if "BEGIN" in code else None
-        self.emit(code, dst=dst, a=note if note is not None and dst is None else None, place=place, lock=lock, visible=True)
+        self.emit(
+            code,
+            dst=dst,
+            a=note if note is not None and dst is None else None,
+            place=place,
+            lock=lock,
+            visible=True,
+        )
     return _value(Const(1), "num") if row.gives == "bool" else _value(Const(0), "none")
 
 
@@ -300,7 +437,11 @@ def _atomic_dec_and_test(self, node, parts):
 def _container_of(self, node, parts):
     work, struct, member = parts
     if (struct, member) != ("kvm_mmu_page", "tdp_mmu_async_work"):
-        self.fail(node, f"container_of knows no `{struct}` with a `{member}`", "write container_of(work, kvm_mmu_page, tdp_mmu_async_work)")
+        self.fail(
+            node,
+            f"container_of knows no `{struct}` with a `{member}`",
+            "write container_of(work, kvm_mmu_page, tdp_mmu_async_work)",
+        )
     return _value(work.operand, "page")
 
 
@@ -308,9 +449,17 @@ def _init_work(self, node, parts):
     place, function = parts
     if function not in self.world.functions:
         hint = nearest(function, self.world.functions)
-        self.fail(node, f"there is no function `{function}`", f"did you mean `{hint}`?" if hint else "define the work function")
+        self.fail(
+            node,
+            f"there is no function `{function}`",
+            f"did you mean `{hint}`?" if hint else "define the work function",
+        )
     if self.world.work_function not in (None, function):
-        self.fail(node, f"a second work function, `{function}`, beside `{self.world.work_function}`", "one program has one work function")
+        self.fail(
+            node,
+            f"a second work function, `{function}`, beside `{self.world.work_function}`",
+            "one program has one work function",
+        )
     self.emit("INITWORK", place=place, visible=True)
     return _value(Const(0), "none")
 
@@ -318,7 +467,11 @@ def _init_work(self, node, parts):
 def _call_rcu(self, node, parts):
     place, function = parts
     if function != "tdp_mmu_free_sp_rcu_callback":
-        self.fail(node, f"call_rcu knows no callback `{function}`", "write call_rcu(root.rcu_head, tdp_mmu_free_sp_rcu_callback)")
+        self.fail(
+            node,
+            f"call_rcu knows no callback `{function}`",
+            "write call_rcu(root.rcu_head, tdp_mmu_free_sp_rcu_callback)",
+        )
     self.emit("CALLRCU", place=place, visible=True)
     return _value(Const(0), "none")
 
@@ -355,8 +508,16 @@ def _workqueue(self, node, parts):
 
 
 SPECIAL = {
-    "workqueue_next": _workqueue, "workqueue_done": _workqueue,
-    "model_update_begins": _update_note, "model_update_returns": _update_note,
-    "cmpxchg": _cmpxchg, "try_cmpxchg": _try_cmpxchg, "atomic_dec": _atomic_dec, "atomic_dec_and_test": _atomic_dec_and_test,
-    "container_of": _container_of, "INIT_WORK": _init_work, "call_rcu": _call_rcu, "run_work": _run_work,
+    "workqueue_next": _workqueue,
+    "workqueue_done": _workqueue,
+    "model_update_begins": _update_note,
+    "model_update_returns": _update_note,
+    "cmpxchg": _cmpxchg,
+    "try_cmpxchg": _try_cmpxchg,
+    "atomic_dec": _atomic_dec,
+    "atomic_dec_and_test": _atomic_dec_and_test,
+    "container_of": _container_of,
+    "INIT_WORK": _init_work,
+    "call_rcu": _call_rcu,
+    "run_work": _run_work,
 }

@@ -66,7 +66,9 @@ def expr(self, node: ast.expr, wanted: bool = True):
         return boolean(self, node)
     if isinstance(node, ast.Call):
         return self.call(node, wanted)
-    return self.fail(node, "this is not an expression of kernel Python", "see tdplib/lang/REFERENCE.md")
+    return self.fail(
+        node, "this is not an expression of kernel Python", "see tdplib/lang/REFERENCE.md"
+    )
 
 
 def name(self, node: ast.Name):
@@ -76,12 +78,22 @@ def name(self, node: ast.Name):
     if node.id in self.world.constants:
         return _value(Const(self.world.constants[node.id]), "num")
     if node.id in self.world.functions or node.id in symbols.PRIMITIVES:
-        self.fail(node, f"`{node.id}` is a function and is used here as a value", f"call it: `{node.id}(...)`")
+        self.fail(
+            node,
+            f"`{node.id}` is a function and is used here as a value",
+            f"call it: `{node.id}(...)`",
+        )
     known = [*self.scope.names, *self.world.constants]
     hint = nearest(node.id, known)
     if node.id in self.scope.assigned:
-        return self.fail(node, f"`{node.id}` is read before it is set", f"set `{node.id}` first, on every path")
-    return self.fail(node, f"the name `{node.id}` does not exist here", f"did you mean `{hint}`?" if hint else "set it first, or pass it as an argument")
+        return self.fail(
+            node, f"`{node.id}` is read before it is set", f"set `{node.id}` first, on every path"
+        )
+    return self.fail(
+        node,
+        f"the name `{node.id}` does not exist here",
+        f"did you mean `{hint}`?" if hint else "set it first, or pass it as an argument",
+    )
 
 
 def number(self, node: ast.expr) -> Operand:
@@ -90,7 +102,11 @@ def number(self, node: ast.expr) -> Operand:
     if value.kind not in ("num", "any"):
         from .lower import KIND_WORDS
 
-        self.fail(node, f"a number is needed here and this is a {KIND_WORDS[value.kind]}", "use a field or a number")
+        self.fail(
+            node,
+            f"a number is needed here and this is a {KIND_WORDS[value.kind]}",
+            "use a field or a number",
+        )
     return value.operand
 
 
@@ -100,7 +116,11 @@ def condition(self, node: ast.expr):
     if value.kind in ("role", "none"):
         from .lower import KIND_WORDS
 
-        self.fail(node, f"a condition is needed here and this is {KIND_WORDS[value.kind]}", "test one of its bits, such as `role.invalid`")
+        self.fail(
+            node,
+            f"a condition is needed here and this is {KIND_WORDS[value.kind]}",
+            "test one of its bits, such as `role.invalid`",
+        )
     return value
 
 
@@ -143,7 +163,12 @@ def unary(self, node: ast.UnaryOp):
     if isinstance(a, Const):
         return _value(Const(~a.value if invert else -a.value), "num")
     dst = self.reg("num")
-    self.emit("XOR" if invert else "SUB", dst=dst, a=a if invert else Const(0), b=Const(-1) if invert else a)
+    self.emit(
+        "XOR" if invert else "SUB",
+        dst=dst,
+        a=a if invert else Const(0),
+        b=Const(-1) if invert else a,
+    )
     return _value(dst, "num")
 
 
@@ -154,7 +179,11 @@ def compare(self, node: ast.Compare):
     code, fold = COMPARE[type(node.ops[0])]
     left, right = self.expr(node.left), self.expr(node.comparators[0])
     if not (fits(left.kind, right.kind) or fits(right.kind, left.kind)):
-        self.fail(node, f"this compares a {KIND_WORDS[left.kind]} with a {KIND_WORDS[right.kind]}", "compare two of a kind (a role by its `.word`)")
+        self.fail(
+            node,
+            f"this compares a {KIND_WORDS[left.kind]} with a {KIND_WORDS[right.kind]}",
+            "compare two of a kind (a role by its `.word`)",
+        )
     if "none" in (left.kind, right.kind):
         self.fail(node, "this call gives no value to compare", "compare a field or a local")
     if left.kind != "num" and code not in ("EQ", "NE") and left.kind != "any":
@@ -269,7 +298,11 @@ def role_bits(self, node: ast.Attribute) -> tuple[int, int]:
     if node.attr in symbols.ROLE_BITS:
         return symbols.ROLE_BITS[node.attr]
     hint = nearest(node.attr, ["word", *symbols.ROLE_BITS])
-    return self.fail(node, f"a role has no field `{node.attr}`", f"did you mean `.{hint}`?" if hint else "see `tdplib.words.role`")
+    return self.fail(
+        node,
+        f"a role has no field `{node.attr}`",
+        f"did you mean `.{hint}`?" if hint else "see `tdplib.words.role`",
+    )
 
 
 def store(self, target: ast.expr, value) -> None:
@@ -282,11 +315,19 @@ def store(self, target: ast.expr, value) -> None:
         return
     found = self.place(target)
     if isinstance(found, tuple):
-        self.fail(target, "this is fixed and cannot be assigned", "assign a field of kvm, a vcpu or a page")
+        self.fail(
+            target,
+            "this is fixed and cannot be assigned",
+            "assign a field of kvm, a vcpu or a page",
+        )
     check_readable(self, target, found)
     kind = kind_of(found)
     if not fits(kind, value.kind):
-        self.fail(target, f"`{found.name}` holds a {KIND_WORDS[kind]} and is given {article(KIND_WORDS[value.kind])}", "store the same kind" + (" (`.role.word` takes a number)" if kind == "role" else ""))
+        self.fail(
+            target,
+            f"`{found.name}` holds a {KIND_WORDS[kind]} and is given {article(KIND_WORDS[value.kind])}",
+            "store the same kind" + (" (`.role.word` takes a number)" if kind == "role" else ""),
+        )
     self.emit("STORE", place=found, a=value.operand, visible=True)
 
 
@@ -303,7 +344,11 @@ def store_role(self, target: ast.Attribute, role, value) -> None:
     if not fits("num", value.kind):
         self.fail(target, "a role's field holds a number", "store a number")
     if not isinstance(reg, Reg):
-        self.fail(target, "this role is an argument that cannot be changed here", "copy it to a local first")
+        self.fail(
+            target,
+            "this role is an argument that cannot be changed here",
+            "copy it to a local first",
+        )
     if (shift, width) == ROLE_WORD_BITS:
         self.emit("MOV", dst=reg, a=value.operand)
         return
@@ -328,7 +373,11 @@ def place(self, node: ast.expr):
     if isinstance(node, ast.Subscript):
         return element(self, node)
     if isinstance(node, ast.Name):
-        self.fail(node, f"`{node.id}` is not a field", "name a field, such as `root.role.word` or `kvm.mmu_lock`")
+        self.fail(
+            node,
+            f"`{node.id}` is not a field",
+            "name a field, such as `root.role.word` or `kvm.mmu_lock`",
+        )
     if not isinstance(node, ast.Attribute):
         self.fail(node, "a field path was expected here", "write it as `object.field`")
     owner, obj, struct = base(self, node.value)
@@ -360,7 +409,11 @@ def base(self, node: ast.expr) -> tuple[str, Operand, str]:
             return "page", value.operand, "any"
         from .lower import KIND_WORDS
 
-        hint = "it is None on every path here" if value.kind == "null" else "only kvm, a vcpu, a page and a role have fields"
+        hint = (
+            "it is None on every path here"
+            if value.kind == "null"
+            else "only kvm, a vcpu, a page and a role have fields"
+        )
         self.fail(node, f"{article(KIND_WORDS[value.kind])} has no fields", hint)
     return value.kind, value.operand, struct
 
@@ -371,7 +424,13 @@ def field_type(self, node: ast.Attribute, struct: str) -> str:
     if node.attr in fields:
         return fields[node.attr]
     hint = nearest(node.attr, fields)
-    where = {"kvm_arch": "kvm.arch", "kvm_vcpu_arch": "vcpu.arch", "kvm_mmu": "vcpu.arch.mmu", "kvm_vcpu": "a vcpu", "kvm_mmu_page": "a kvm_mmu_page"}.get(struct, struct)
+    where = {
+        "kvm_arch": "kvm.arch",
+        "kvm_vcpu_arch": "vcpu.arch",
+        "kvm_mmu": "vcpu.arch.mmu",
+        "kvm_vcpu": "a vcpu",
+        "kvm_mmu_page": "a kvm_mmu_page",
+    }.get(struct, struct)
     elsewhere = [s for s, known in self.world.structs.items() if node.attr in known]
     if hint is None and elsewhere:
         hint_text = f"`{node.attr}` is a field of {elsewhere[0]}"
@@ -387,14 +446,25 @@ def member(self, node: ast.Attribute, owner: str, obj: Operand, struct: str):
     if struct.startswith("role:"):
         bits = role_bits(self, node)
         whole = bits == ROLE_WORD_BITS
-        return Place(owner, struct[5:], "u32" if whole else "bits", obj, None, ROLE_WORD_BITS if whole else bits)
+        return Place(
+            owner,
+            struct[5:],
+            "u32" if whole else "bits",
+            obj,
+            None,
+            ROLE_WORD_BITS if whole else bits,
+        )
     type_ = field_type(self, node, struct)
     if type_ == "kvm_const":
         return (Const(1), "kvm")
     if type_ == "id_const":
         return (obj, "num")
     if type_.startswith("struct "):
-        self.fail(node, f"`{node.attr}` is a struct, not a value", f"name one of its fields: {', '.join(self.world.structs[type_[7:]])}")
+        self.fail(
+            node,
+            f"`{node.attr}` is a struct, not a value",
+            f"name one of its fields: {', '.join(self.world.structs[type_[7:]])}",
+        )
     return Place(owner, node.attr, type_, obj)
 
 
@@ -405,5 +475,9 @@ def element(self, node: ast.Subscript) -> Place:
         self.fail(node, "only a page table can be indexed", "write `root.spt[i]`")
     idx = self.number(node.slice)
     if isinstance(idx, Const) and not 0 <= idx.value < self.world.entries:
-        self.fail(node, f"a table here has {self.world.entries} entries and the index is {idx.value}", f"use an index from 0 to {self.world.entries - 1}")
+        self.fail(
+            node,
+            f"a table here has {self.world.entries} entries and the index is {idx.value}",
+            f"use an index from 0 to {self.world.entries - 1}",
+        )
     return Place(found.owner, found.name, "u64", found.obj, idx)

@@ -42,7 +42,9 @@ class Hold:
 
     def later_held(self, lock: str) -> bool:
         """Tell whether a lock that ranks after `lock` is held."""
-        return any(mode & (WRITE | READS) for mode in self.modes[symbols.LOCK_RANK.index(lock) + 1 :])
+        return any(
+            mode & (WRITE | READS) for mode in self.modes[symbols.LOCK_RANK.index(lock) + 1 :]
+        )
 
     def anything(self) -> bool:
         """Tell whether anything at all is held."""
@@ -76,7 +78,11 @@ def after(op: Op, hold: Hold) -> tuple[Hold, str | None]:
     kind = op.code
     if kind in ("RLOCK", "WLOCK", "MLOCK"):
         mode = hold.mode(op.lock)
-        if mode & WRITE or hold.later_held(op.lock) or (kind == "RLOCK" and mode & READS >= MAX_NEST):
+        if (
+            mode & WRITE
+            or hold.later_held(op.lock)
+            or (kind == "RLOCK" and mode & READS >= MAX_NEST)
+        ):
             return hold, "lockdep"
         return hold.having(op.lock, mode + 1 if kind == "RLOCK" else WRITE), None
     if kind == "WLOCK2":
@@ -196,8 +202,15 @@ def check_set_before_read(world: World, code: Code) -> None:
         for reg in named:
             if reg in node.op.uses() and reg.name:
                 unit, _ = world.functions[program.frames[reg.frame].function]
-                raise LanguageError.at_line(unit, node.op.line, f"`{reg.name}` may be read here before it is set", f"set `{reg.name}` on every path before this line")
-    raise LanguageError.at_line(world.units[-1], 0, "a value may be read before it is set", "set it on every path")
+                raise LanguageError.at_line(
+                    unit,
+                    node.op.line,
+                    f"`{reg.name}` may be read here before it is set",
+                    f"set `{reg.name}` on every path before this line",
+                )
+    raise LanguageError.at_line(
+        world.units[-1], 0, "a value may be read before it is set", "set it on every path"
+    )
 
 
 def find_ranges(program: Program, args: list[tuple[int, int]]) -> None:
@@ -233,7 +246,10 @@ def find_ranges(program: Program, args: list[tuple[int, int]]) -> None:
                     grown[k] += 1
                     lows[k], highs[k], changed = min(low, lows[k]), max(high, highs[k]), True
                     if grown[k] > 3 and highs[k] < WIDE:
-                        lows[k], highs[k] = min(lows[k], LOOP_RANGE[0] if lows[k] < 0 else 0), LOOP_RANGE[1]
+                        lows[k], highs[k] = (
+                            min(lows[k], LOOP_RANGE[0] if lows[k] < 0 else 0),
+                            LOOP_RANGE[1],
+                        )
                     if grown[k] > 6:
                         lows[k], highs[k] = -(1 << 62), 1 << 62
     for reg in regs:
@@ -362,7 +378,23 @@ def analyse(world: World, program: Program, args: list[tuple[int, int]]) -> Code
     find_ranges(program, args)
     for k, node in enumerate(nodes):
         op = node.op
-        if k == 0 or op.starts or op.visible or op.code in ("WARN", "END", "DIV", "MOD", "SHL", "SHR", "ASSERTHELD", "ASSERTREAD", "ASSERTWRITE"):
+        if (
+            k == 0
+            or op.starts
+            or op.visible
+            or op.code
+            in (
+                "WARN",
+                "END",
+                "DIV",
+                "MOD",
+                "SHL",
+                "SHR",
+                "ASSERTHELD",
+                "ASSERTREAD",
+                "ASSERTWRITE",
+            )
+        ):
             node.stop = len(code.stops)
             code.stops.append(k)
     return code
@@ -380,5 +412,10 @@ def released_by_nobody(world: World, code: Code) -> LanguageError | None:
             unit, _ = world.functions[code.program.frames[op.frame].function]
             what = f"`{op.lock}`" if op.lock else "the RCU read side"
             how = {"RUNLOCK": "for read", "WUNLOCK": "for write"}.get(op.code, "")
-            return LanguageError.at_line(unit, op.line, f"{what} is released here and is never held {how}".rstrip() + " at this point", "take it first, or release it in the mode it was taken")
+            return LanguageError.at_line(
+                unit,
+                op.line,
+                f"{what} is released here and is never held {how}".rstrip() + " at this point",
+                "take it first, or release it in the mode it was taken",
+            )
     return None

@@ -13,9 +13,24 @@ from dataclasses import dataclass, replace
 from .flow import READS, WRITE, Code, Hold, Node
 
 RELEASES = ("RUNLOCK", "WUNLOCK", "MUNLOCK")
-BLOCKING = ("RLOCK", "WLOCK", "WLOCK2", "MLOCK", "FLUSHWAIT", "FLUSHDESTROY", "SYNCWAIT", "RCUBARRIER", "WQNEXT")
+BLOCKING = (
+    "RLOCK",
+    "WLOCK",
+    "WLOCK2",
+    "MLOCK",
+    "FLUSHWAIT",
+    "FLUSHDESTROY",
+    "SYNCWAIT",
+    "RCUBARRIER",
+    "WQNEXT",
+)
 READ_ONLY = ("LOAD", "LISTFIRST", "LISTNEXT", "LISTEMPTY")
-ALIVE, ROLE, SPT, COUNT = ("alive",), ("page", "role"), ("page", "spt"), ("page", "tdp_mmu_root_count")
+ALIVE, ROLE, SPT, COUNT = (
+    ("alive",),
+    ("page", "role"),
+    ("page", "spt"),
+    ("page", "tdp_mmu_root_count"),
+)
 LIST, REQUESTS, READERS, SLOTS = ("list",), ("requests",), ("readers",), ("slots",)
 QUEUED, FINISHED, INITED, DESTROYED = ("queued",), ("finished",), ("inited",), ("destroyed",)
 ANY = -1
@@ -71,13 +86,23 @@ def items(code: Code) -> set:
     writes: dict = {}
     for node in code.nodes:
         for reg in node.op.defs():
-            writes.setdefault(reg, set()).add((node.op.code, node.op.a if node.op.code == "MOV" else None))
+            writes.setdefault(reg, set()).add(
+                (node.op.code, node.op.a if node.op.code == "MOV" else None)
+            )
     growing = True
     while growing:
-        copies = {reg for reg, how in writes.items() if reg not in found and all(code_ == "MOV" and a in found for code_, a in how)}
+        copies = {
+            reg
+            for reg, how in writes.items()
+            if reg not in found and all(code_ == "MOV" and a in found for code_, a in how)
+        }
         found |= copies
         growing = bool(copies)
-    return {reg for reg in found if all(code_ == "WQNEXT" or (code_ == "MOV" and a in found) for code_, a in writes[reg])}
+    return {
+        reg
+        for reg in found
+        if all(code_ == "WQNEXT" or (code_ == "MOV" and a in found) for code_, a in writes[reg])
+    }
 
 
 def accesses(code: Code, node: Node, args: tuple[int, ...]) -> list[Access]:
@@ -85,7 +110,11 @@ def accesses(code: Code, node: Node, args: tuple[int, ...]) -> list[Access]:
     op, hold = node.op, node.hold
     if op.code in ("WLOCK", "WLOCK2"):
         after = code.nodes[node.next].hold if node.next >= 0 else hold
-        found = [(LIST, "r", ANY), (COUNT, "r", ANY), (ALIVE, "r", ANY)] if op.lock == "mmu_lock" else []
+        found = (
+            [(LIST, "r", ANY), (COUNT, "r", ANY), (ALIVE, "r", ANY)]
+            if op.lock == "mmu_lock"
+            else []
+        )
         return [Access(k, m, o, after) for k, m, o in found]
     found = [(k, m, ANY) for k, m in TOUCHES.get(op.code, ())]
     if op.code.startswith("REQ"):
@@ -110,7 +139,12 @@ def requests(op, args) -> list[tuple]:
     vcpu = value_of(op.a, args)
     if op.code != "REQCHECK":
         return [(REQUESTS, "r" if op.code == "REQTEST" else "w", vcpu)]
-    return [(REQUESTS, "w", vcpu), (("vcpu", "root"), "r", vcpu), (ROLE, "r", ANY), (ALIVE, "r", ANY)]
+    return [
+        (REQUESTS, "w", vcpu),
+        (("vcpu", "root"), "r", vcpu),
+        (ROLE, "r", ANY),
+        (ALIVE, "r", ANY),
+    ]
 
 
 def watching(op, key: tuple, hold: Hold) -> Hold:
@@ -128,11 +162,19 @@ def field_accesses(op, args) -> list[tuple]:
     """Return the accesses of an operation on one field, with what the checker looks at beside it."""
     place = op.place
     mode = "r" if op.code in READ_ONLY else "w"
-    obj = value_of(place.obj, args) if place.owner == "vcpu" else value_of(place.idx, args) if place.idx is not None else ANY
+    obj = (
+        value_of(place.obj, args)
+        if place.owner == "vcpu"
+        else value_of(place.idx, args)
+        if place.idx is not None
+        else ANY
+    )
     found = [((place.owner, place.name), mode, obj)]
     if place.owner == "page":
         found.append((ALIVE, "r", ANY))
-    if mode == "w" and ((place.owner, place.name) == SPT or (place.owner, place.name) == ("vcpu", "root")):
+    if mode == "w" and (
+        (place.owner, place.name) == SPT or (place.owner, place.name) == ("vcpu", "root")
+    ):
         found += [(ROLE, "r", ANY), (ALIVE, "r", ANY)]
     return found
 
@@ -158,7 +200,9 @@ class Owned:
     def __init__(self, actors: list[tuple[Code, tuple[int, ...]]]):
         self.actors = actors
         self.holds = [{n.hold for n in code.nodes} for code, _ in actors]
-        self.frees = [{n.hold for n in code.nodes if n.op.code in ("CALLRCU", "FREE")} for code, _ in actors]
+        self.frees = [
+            {n.hold for n in code.nodes if n.op.code in ("CALLRCU", "FREE")} for code, _ in actors
+        ]
         self.items = {id(code): items(code) for code, _ in actors}
         self.by_actor = []
         for actor, (code, args) in enumerate(actors):
@@ -184,7 +228,11 @@ class Owned:
         """Tell whether somebody may call call_rcu while `actor` is inside a reader."""
         inside = [h for h in self.holds[actor] if h.rcu]
         return any(h.rcu for h in self.frees[actor]) or any(
-            not excluded(mine, theirs) for other, frees in enumerate(self.frees) if other != actor for theirs in frees for mine in inside
+            not excluded(mine, theirs)
+            for other, frees in enumerate(self.frees)
+            if other != actor
+            for theirs in frees
+            for mine in inside
         )
 
     def disturbed(self, actor: int, x: Access, idle: bool) -> bool:
@@ -196,7 +244,10 @@ class Owned:
         key = (actor, x.key, x.mode, x.obj, x.hold, idle)
         if key not in self.memo:
             self.memo[key] = any(
-                conflicting(x.mode, mode) and (ANY in (x.obj, obj) or x.obj == obj) and not (idle and of_item) and not excluded(x.hold, hold)
+                conflicting(x.mode, mode)
+                and (ANY in (x.obj, obj) or x.obj == obj)
+                and not (idle and of_item)
+                and not excluded(x.hold, hold)
                 for other, table in enumerate(self.by_actor)
                 if other != actor
                 for mode, obj, hold, of_item in table.get(x.key, ())
@@ -216,7 +267,10 @@ class Owned:
         """Tell whether nobody else can hold or await a node's lock while `actor` holds what it holds there."""
         lock, mine = node.op.lock, node.hold
         return all(
-            not theirs.mode(lock) or excluded(mine, theirs) for other, holds in enumerate(self.holds) if other != actor for theirs in holds
+            not theirs.mode(lock) or excluded(mine, theirs)
+            for other, holds in enumerate(self.holds)
+            if other != actor
+            for theirs in holds
         )
 
     def ownership(self, runners: list[int], node: Node) -> str:
@@ -228,12 +282,21 @@ class Owned:
             return "yes"
         if node.breaks or not node.op.visible:
             return "no"
-        if node.op.code in BLOCKING and (node.op.code not in ("RLOCK", "MLOCK") or not all(self.is_free_lock(k, node) for k in runners)):
+        if node.op.code in BLOCKING and (
+            node.op.code not in ("RLOCK", "MLOCK")
+            or not all(self.is_free_lock(k, node) for k in runners)
+        ):
             return "no"
-        touched = [(k, x) for k in runners for x in self.touched(k, self.actors[k][0], node, self.actors[k][1])]
+        touched = [
+            (k, x)
+            for k in runners
+            for x in self.touched(k, self.actors[k][0], node, self.actors[k][1])
+        ]
         if not any(self.disturbed(k, x, False) for k, x in touched):
             return "yes"
-        idle = page_of(node.op) is not None and not any(self.disturbed(k, x, True) or self.may_be_queued(k, node.hold) for k, x in touched)
+        idle = page_of(node.op) is not None and not any(
+            self.disturbed(k, x, True) or self.may_be_queued(k, node.hold) for k, x in touched
+        )
         return "idle" if idle else "no"
 
 

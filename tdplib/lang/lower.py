@@ -102,7 +102,11 @@ class Lowering:
         op.starts, self.pending_start = self.pending_start, False
         self.ops.append(op)
         if len(self.ops) > MAX_OPS:
-            self.fail(None, f"this program has more than {MAX_OPS} steps once its calls are unfolded", "call fewer functions, or bound the recursion")
+            self.fail(
+                None,
+                f"this program has more than {MAX_OPS} steps once its calls are unfolded",
+                "call fewer functions, or bound the recursion",
+            )
         return op
 
     def label(self) -> int:
@@ -131,11 +135,22 @@ class Lowering:
 
     # === functions ===
 
-    def enter(self, unit: Unit, node: ast.FunctionDef, args: list[Value], chain: tuple[str, ...]) -> Scope:
+    def enter(
+        self, unit: Unit, node: ast.FunctionDef, args: list[Value], chain: tuple[str, ...]
+    ) -> Scope:
         """Open the scope of a call: parameters bound to `args`."""
         parent = self.scope
-        scope = Scope(len(self.frames), unit, node.name, assigned=assigned_names(node), chain=(*chain, node.name), leave=self.label())
-        self.frames.append(Frame(scope.frame, node.name, unit.name, parent.frame if parent else None, scope.names))
+        scope = Scope(
+            len(self.frames),
+            unit,
+            node.name,
+            assigned=assigned_names(node),
+            chain=(*chain, node.name),
+            leave=self.label(),
+        )
+        self.frames.append(
+            Frame(scope.frame, node.name, unit.name, parent.frame if parent else None, scope.names)
+        )
         caller, self.scope = self.scope, scope
         for arg, value in zip(node.args.args, args, strict=True):
             if arg.arg in scope.assigned and value.kind not in ("kvm", "vcpu"):
@@ -208,14 +223,26 @@ class Lowering:
             return reg
         reg = known.operand
         if not isinstance(reg, Reg):
-            self.fail(target, f"`{target.id}` names the {known.kind} here and cannot be assigned", "use another name for the local")
+            self.fail(
+                target,
+                f"`{target.id}` names the {known.kind} here and cannot be assigned",
+                "use another name for the local",
+            )
         if known.kind == "null" and kind != "null":
             if kind not in POINTERS:
-                self.fail(target, f"`{target.id}` was None and becomes a {KIND_WORDS[kind]}", "use 0 instead of None, or another name")
+                self.fail(
+                    target,
+                    f"`{target.id}` was None and becomes a {KIND_WORDS[kind]}",
+                    "use 0 instead of None, or another name",
+                )
             reg.kind = kind
             self.scope.names[target.id] = Value(reg, kind)
         elif not fits(known.kind, kind):
-            self.fail(target, f"`{target.id}` is a {KIND_WORDS[known.kind]} in this function and becomes a {KIND_WORDS[kind]}", "use another name")
+            self.fail(
+                target,
+                f"`{target.id}` is a {KIND_WORDS[known.kind]} in this function and becomes a {KIND_WORDS[kind]}",
+                "use another name",
+            )
         return reg
 
     def do_AugAssign(self, node: ast.AugAssign) -> None:
@@ -234,7 +261,9 @@ class Lowering:
         scope = self.scope
         value = self.expr(node.value) if node.value is not None else Value(Const(0), "null")
         if value.kind == "none":
-            self.fail(node, "this call gives no value to return", "call it as a statement, then `return`")
+            self.fail(
+                node, "this call gives no value to return", "call it as a statement, then `return`"
+            )
         if node.value is not None:
             self.result_of(scope, value, node)
         elif scope.result is not None and scope.result_kind is not None:
@@ -253,7 +282,11 @@ class Lowering:
         if scope.result_kind in (None, "null", "any"):
             scope.result_kind = value.kind
         elif not fits(scope.result_kind, value.kind):
-            self.fail(node, f"`{scope.function}` returns a {KIND_WORDS[scope.result_kind]} in one place and a {KIND_WORDS[value.kind]} here", "return the same kind of value everywhere")
+            self.fail(
+                node,
+                f"`{scope.function}` returns a {KIND_WORDS[scope.result_kind]} in one place and a {KIND_WORDS[value.kind]} here",
+                "return the same kind of value everywhere",
+            )
         if scope.result is not None:
             self.move(scope.result, value)
 
@@ -327,7 +360,11 @@ class Lowering:
             bounds.insert(0, Const(0))
         step = bounds[2] if len(bounds) == 3 else Const(1)
         if not isinstance(step, Const) or step.value == 0:
-            self.fail(node.iter, "the step of this range is not a number known beforehand, or 0", "write a constant step such as 1 or -1")
+            self.fail(
+                node.iter,
+                "the step of this range is not a number known beforehand, or 0",
+                "write a constant step such as 1 or -1",
+            )
         counter, stop = self.reg("num"), self.reg("num")
         if step.value > 0:
             counter.limit = bounds[1] if step == Const(1) else None
@@ -349,10 +386,16 @@ class Lowering:
     def for_list(self, node: ast.For) -> None:
         """`for x in list_for_each_entry(head)`: each round's header reads one link."""
         if len(node.iter.args) != 1:
-            self.fail(node.iter, f"`{node.iter.func.id}` takes one argument, the list head", "write `kvm.arch.tdp_mmu_roots`")
+            self.fail(
+                node.iter,
+                f"`{node.iter.func.id}` takes one argument, the list head",
+                "write `kvm.arch.tdp_mmu_roots`",
+            )
         place = self.place(node.iter.args[0])
         if place.type != "list":
-            self.fail(node.iter.args[0], "this is not a list head", "write `kvm.arch.tdp_mmu_roots`")
+            self.fail(
+                node.iter.args[0], "this is not a list head", "write `kvm.arch.tdp_mmu_roots`"
+            )
         x = self.local(node.target, "page", self.scope.names.get(node.target.id))
         head, go, end = self.label(), self.label(), self.label()
         entry = self.reg("page")
@@ -397,17 +440,27 @@ KIND_WORDS = {
 
 def fits(kind: str, value_kind: str) -> bool:
     """Tell whether a value of `value_kind` may stand where `kind` is expected."""
-    return kind == value_kind or "any" in (kind, value_kind) or (value_kind == "null" and kind in POINTERS)
+    return (
+        kind == value_kind
+        or "any" in (kind, value_kind)
+        or (value_kind == "null" and kind in POINTERS)
+    )
 
 
 def assigned_names(node: ast.FunctionDef) -> frozenset[str]:
     """Return the names a function assigns, its parameters included if it assigns them."""
     stores = (n for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store))
     refreshed = (
-        n.args[1] for n in ast.walk(node)
-        if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "try_cmpxchg" and len(n.args) > 1
+        n.args[1]
+        for n in ast.walk(node)
+        if isinstance(n, ast.Call)
+        and isinstance(n.func, ast.Name)
+        and n.func.id == "try_cmpxchg"
+        and len(n.args) > 1
     )
-    fields = (n for n in ast.walk(node) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store))
+    fields = (
+        n for n in ast.walk(node) if isinstance(n, ast.Attribute) and isinstance(n.ctx, ast.Store)
+    )
     copies = (n.value for n in fields if isinstance(n.value, ast.Name))
     return frozenset(n.id for n in (*stores, *refreshed, *copies) if isinstance(n, ast.Name))
 
@@ -429,13 +482,23 @@ def lower(world: World, function: str, kinds: tuple[str, ...]) -> Program:
     """
     if function not in world.functions:
         hint = nearest(function, world.functions)
-        raise LanguageError(file="scenario", line=0, column=0, found=f"the actor function `{function}` does not exist", write=hint or "define it")
+        raise LanguageError(
+            file="scenario",
+            line=0,
+            column=0,
+            found=f"the actor function `{function}` does not exist",
+            write=hint or "define it",
+        )
     unit, node = world.functions[function]
     self = Lowering(world)
     self.scope = Scope(0, unit, function)
     args = [Value(Const(1) if kind == "kvm" else Arg(k), kind) for k, kind in enumerate(kinds)]
     if len(args) != len(node.args.args):
-        self.fail(node, f"`{function}` has {len(node.args.args)} parameters and its actor passes {len(args)}", "match the actor's arguments")
+        self.fail(
+            node,
+            f"`{function}` has {len(node.args.args)} parameters and its actor passes {len(args)}",
+            "match the actor's arguments",
+        )
     self.scope = None
     scope = self.enter(unit, node, args, ())
     self.body(scope, node.body)

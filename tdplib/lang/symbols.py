@@ -58,7 +58,14 @@ BASE_STRUCTS: dict[str, dict[str, str]] = {
     },
 }
 #: Where a field of an embedded struct lives: `kvm.arch.x` is a field of the one kvm.
-OWNER = {"kvm": "kvm", "kvm_arch": "kvm", "kvm_vcpu": "vcpu", "kvm_vcpu_arch": "vcpu", "kvm_mmu": "vcpu", "kvm_mmu_page": "page"}
+OWNER = {
+    "kvm": "kvm",
+    "kvm_arch": "kvm",
+    "kvm_vcpu": "vcpu",
+    "kvm_vcpu_arch": "vcpu",
+    "kvm_mmu": "vcpu",
+    "kvm_mmu_page": "page",
+}
 EXTENSIBLE = ("kvm", "kvm_arch", "kvm_vcpu", "kvm_mmu_page")
 EXTENSION_TYPES = ("bool", "u8", "u16", "u32", "refcount_t", "atomic_t", "page")
 

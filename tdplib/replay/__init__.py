@@ -10,7 +10,14 @@ from importlib import import_module
 
 __all__ = ["BlockedError", "ScheduleError", "Session", "Trace", "replay"]
 
-_HOME = {"BlockedError": "stepping", "ScheduleError": "schedule", "Session": "session", "Trace": "trace", "Step": "trace", "Action": "trace"}
+_HOME = {
+    "BlockedError": "stepping",
+    "ScheduleError": "schedule",
+    "Session": "session",
+    "Trace": "trace",
+    "Step": "trace",
+    "Action": "trace",
+}
 
 
 def __getattr__(name: str):
@@ -49,14 +56,26 @@ def open_schedule(code: str, own=None):
 
     plan = read(code)
     if plan.own_code and own is None:
-        raise ScheduleError(f"schedule: {code!r} was found in somebody's own code on {plan.protocol}; pass that code: replay(code, my_function), or --source FILE")
-    session = Session(_subject=Subject(plan.protocol, unit_from(own) if own is not None else None, plan.scenario), _mode=plan.mode)
+        raise ScheduleError(
+            f"schedule: {code!r} was found in somebody's own code on {plan.protocol}; pass that code: replay(code, my_function), or --source FILE"
+        )
+    session = Session(
+        _subject=Subject(plan.protocol, unit_from(own) if own is not None else None, plan.scenario),
+        _mode=plan.mode,
+    )
     stops = walk(session, plan.steps)
     fits = session.system.fingerprint[:6] == plan.digits
     if fits and stops is None:
         return session
     if fits:
-        raise ScheduleError(f"schedule: {code!r} {stops}; {len(plan.steps)} steps were asked for. Was it typed wrong?")
+        raise ScheduleError(
+            f"schedule: {code!r} {stops}; {len(plan.steps)} steps were asked for. Was it typed wrong?"
+        )
     made_for = f"it was made for another text of {plan.protocol}, its actors or its scenario (digits {plan.digits}; here they are {session.system.fingerprint[:6]})"
-    where = stops or f"can be taken to its end, step {len(plan.steps)}, but that is another program's path"
-    raise ScheduleError(f"schedule: {code!r} {where}; {made_for}. Run `check` again for a fresh one")
+    where = (
+        stops
+        or f"can be taken to its end, step {len(plan.steps)}, but that is another program's path"
+    )
+    raise ScheduleError(
+        f"schedule: {code!r} {where}; {made_for}. Run `check` again for a fresh one"
+    )

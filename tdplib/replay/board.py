@@ -16,7 +16,18 @@ from . import narrate
 from .stepping import peek, take
 
 STATES = {c.ALLOCATED: "allocated", c.FREEING: "freeing", c.FREED: "freed"}
-OWN_FIELDS = ("role", "tdp_mmu_root_count", "spt", "tdp_mmu_async_data", "state", "next", "on", "inited", "zapped", "marked")
+OWN_FIELDS = (
+    "role",
+    "tdp_mmu_root_count",
+    "spt",
+    "tdp_mmu_async_data",
+    "state",
+    "next",
+    "on",
+    "inited",
+    "zapped",
+    "marked",
+)
 
 
 def letter(actor: int) -> str:
@@ -32,23 +43,49 @@ def names(system: System) -> list[str]:
 def role_entry(word: int) -> dict:
     """Return a role word decoded."""
     layout = role_word.layout("v5.18")
-    bits = [{"name": f.name, "shift": f.shift, "width": f.width, "value": (word >> f.shift) & ((1 << f.width) - 1)} for f in layout.fields]
+    bits = [
+        {
+            "name": f.name,
+            "shift": f.shift,
+            "width": f.width,
+            "value": (word >> f.shift) & ((1 << f.width) - 1),
+        }
+        for f in layout.fields
+    ]
     invalid = (word >> symbols.ROLE_BITS["invalid"][0]) & 1
-    return {"word": word, "text": role_word.describe(word, "v5.18"), "invalid": bool(invalid), "bits": bits}
+    return {
+        "word": word,
+        "text": role_word.describe(word, "v5.18"),
+        "invalid": bool(invalid),
+        "bits": bits,
+    }
 
 
 def root_entry(system: System, st, page: int, extra: dict) -> dict:
     """Return one page slot."""
+
     def of(name: str, idx: int = 0) -> int:
         return decode.lookup(system, st, "page", name, page, idx)
 
     present = 1 << c.PRESENT_BIT
-    sptes = [of("spt", k) for k in range(system.entries)] if ("page", "spt", 0, 0, None) in system.image.fields else []
-    vcpus = [f"vCPU {v}" for v in range(system.vcpus) if decode.lookup(system, st, "vcpu", "root", v) == page + 1]
+    sptes = (
+        [of("spt", k) for k in range(system.entries)]
+        if ("page", "spt", 0, 0, None) in system.image.fields
+        else []
+    )
+    vcpus = [
+        f"vCPU {v}"
+        for v in range(system.vcpus)
+        if decode.lookup(system, st, "vcpu", "root", v) == page + 1
+    ]
     own = {
         name: narrate.value_text(system.image.rows[row].type, decode.field_value(system, st, row))
         for (owner, name, obj, _idx, bit), row in system.image.fields.items()
-        if owner == "page" and obj == page and bit is None and name not in OWN_FIELDS and system.image.rows[row].const is None
+        if owner == "page"
+        and obj == page
+        and bit is None
+        and name not in OWN_FIELDS
+        and system.image.rows[row].const is None
     }
     return {
         "index": page, "name": f"root {page}", "state": STATES.get(of("state"), "allocated"), "role": role_entry(of("role")), "refcount": of("tdp_mmu_root_count"),
@@ -68,7 +105,15 @@ def lock_entries(system: System, st) -> list[dict]:
         if lock in used:
             h = held[lock]
             writer = called[h["writer"][0]] if h["writer"] else None
-            found.append({"name": lock, "kind": kinds.get(lock, "mutex"), "writer": writer, "readers": [called[k] for k in h["readers"]], "waiting": [called[k] for k in h["waiting"]]})
+            found.append(
+                {
+                    "name": lock,
+                    "kind": kinds.get(lock, "mutex"),
+                    "writer": writer,
+                    "readers": [called[k] for k in h["readers"]],
+                    "waiting": [called[k] for k in h["waiting"]],
+                }
+            )
     return found
 
 
@@ -79,7 +124,9 @@ def why_blocked(system: System, st, actor: int, node) -> str:
         h = decode.holders(system, st)[op.lock]
         parts = []
         if h["writer"]:
-            parts.append(f"held {'for write ' if op.code != 'MLOCK' else ''}by {called[h['writer'][0]]}")
+            parts.append(
+                f"held {'for write ' if op.code != 'MLOCK' else ''}by {called[h['writer'][0]]}"
+            )
         if h["readers"] and op.code != "RLOCK":
             parts.append("held for read by " + " and ".join(called[k] for k in h["readers"]))
         waiting = [called[k] for k in h["waiting"] if k != actor]
@@ -87,7 +134,14 @@ def why_blocked(system: System, st, actor: int, node) -> str:
             parts.append(f"{' and '.join(waiting)} queues for it as a writer")
         return f"waits for {op.lock}: " + ", ".join(parts or ["it is taken"])
     if op.code in ("FLUSHWAIT", "FLUSHDESTROY"):
-        note = next((v for r, v in decode.standing(system, st, actor).values.items() if r is not None and r.kind == "note" and r is op.a), 0)
+        note = next(
+            (
+                v
+                for r, v in decode.standing(system, st, actor).values.items()
+                if r is not None and r.kind == "note" and r is op.a
+            ),
+            0,
+        )
         pages = [f"root {p}" for p in range(system.pages) if note >> (2 * p) & 3]
         return "waits for the work item of " + " and ".join(pages) + " to finish"
     if op.code == "WQNEXT":
@@ -143,20 +197,43 @@ def sources(system: System) -> dict[str, dict]:
     for name in sorted(used):
         unit, node = system.world.functions[name]
         span = range(node.lineno, (node.end_lineno or node.lineno) + 1)
-        found[name] = {"file": unit.name, "first": node.lineno, "lines": [unit.line(k) for k in span], "doc": ast.get_docstring(node) or ""}
+        found[name] = {
+            "file": unit.name,
+            "first": node.lineno,
+            "lines": [unit.line(k) for k in span],
+            "doc": ast.get_docstring(node) or "",
+        }
     return found
 
 
 def state_entries(system: System, st) -> dict:
     """Return the parts of a Board that show the state itself."""
-    extra = {"list": decode.root_list(system, st), "queue": decode.queue(system, st), "running": decode.running(system, st)}
+    extra = {
+        "list": decode.root_list(system, st),
+        "queue": decode.queue(system, st),
+        "running": decode.running(system, st),
+    }
     called = names(system)
-    pages = [p for p in range(system.pages) if decode.lookup(system, st, "page", "state", p) != c.UNALLOCATED]
+    pages = [
+        p
+        for p in range(system.pages)
+        if decode.lookup(system, st, "page", "state", p) != c.UNALLOCATED
+    ]
     requests = []
     if ("vcpu", "requests", 0, 0, None) in system.image.fields:
         for v in range(system.vcpus):
-            requests.append({"vcpu": f"vCPU {v}", "pending": ["FREE_OBSOLETE_ROOTS"] if decode.lookup(system, st, "vcpu", "requests", v) else []})
-    waits = [{"root": p, "waits_for": [called[k] for k in who]} for p, who in decode.grace(system, st).items()]
+            requests.append(
+                {
+                    "vcpu": f"vCPU {v}",
+                    "pending": ["FREE_OBSOLETE_ROOTS"]
+                    if decode.lookup(system, st, "vcpu", "requests", v)
+                    else [],
+                }
+            )
+    waits = [
+        {"root": p, "waits_for": [called[k] for k in who]}
+        for p, who in decode.grace(system, st).items()
+    ]
     kvm = {
         name: narrate.value_text(system.image.rows[row].type, decode.field_value(system, st, row))
         for (owner, name, _o, _i, bit), row in system.image.fields.items()

@@ -43,7 +43,11 @@ def place_text(place: Place, obj: int | None, idx: int | None) -> str:
     """Return a place as people call it: "root 0's role.invalid"."""
     name = place.name
     if place.bit is not None:
-        name += "." + ("word" if place.bit == (0, 32) else next((n for n, b in symbols.ROLE_BITS.items() if b == place.bit), "bits"))
+        name += "." + (
+            "word"
+            if place.bit == (0, 32)
+            else next((n for n, b in symbols.ROLE_BITS.items() if b == place.bit), "bits")
+        )
     if idx is not None:
         name += f"[{idx}]"
     if place.owner == "page":
@@ -70,7 +74,18 @@ def said(system: System, h: Happened, names: list[str]) -> str:
     code = h.node.op.code
     if h.breaks:
         return broken_attempt(system, h, names)
-    if h.node.op.place is not None and code in ("LOAD", "STORE", "XCHG", "CMPXCHG", "TRYCMPXCHG", "ATOMICADD", "REFINC", "REFINCNZ", "REFDEC", "REFDECTEST"):
+    if h.node.op.place is not None and code in (
+        "LOAD",
+        "STORE",
+        "XCHG",
+        "CMPXCHG",
+        "TRYCMPXCHG",
+        "ATOMICADD",
+        "REFINC",
+        "REFINCNZ",
+        "REFDEC",
+        "REFDECTEST",
+    ):
         return field_said(system, h)
     return plain(system, h.node, h.obj, h.a, h.result, names)
 
@@ -79,11 +94,15 @@ def field_said(system: System, h: Happened) -> str:
     """Return the sentence for an operation on one field."""
     op, place = h.node.op, h.node.op.place
     where, kind = place_text(place, h.obj, h.idx), place_type(place)
-    old, new = (value_text(kind, field_now(system, st, place, h.obj, h.idx)) for st in (h.before, h.after))
+    old, new = (
+        value_text(kind, field_now(system, st, place, h.obj, h.idx)) for st in (h.before, h.after)
+    )
     if op.code == "LOAD":
         return f"reads {where}: {old}"
     if op.code == "STORE":
-        return f"sets {where}: {old} -> {new}" if old != new else f"sets {where} to {new}, as it was"
+        return (
+            f"sets {where}: {old} -> {new}" if old != new else f"sets {where} to {new}, as it was"
+        )
     if op.code == "XCHG":
         return f"xchg {where}: {old} -> {new}, gets the old {old}"
     if op.code in ("CMPXCHG", "TRYCMPXCHG"):
@@ -92,7 +111,12 @@ def field_said(system: System, h: Happened) -> str:
         return f"cmpxchg {where}: {old} -> {new}"
     if op.code == "REFINCNZ" and h.result == 0:
         return f"refcount_inc_not_zero on {where}: it is 0, no reference taken"
-    verb = {"REFINC": "takes a reference", "REFINCNZ": "takes a reference", "REFDEC": "gives a reference back", "REFDECTEST": "gives a reference back"}.get(op.code, "atomic add")
+    verb = {
+        "REFINC": "takes a reference",
+        "REFINCNZ": "takes a reference",
+        "REFDEC": "gives a reference back",
+        "REFDECTEST": "gives a reference back",
+    }.get(op.code, "atomic add")
     tail = " (that was the last)" if op.code == "REFDECTEST" and h.result else ""
     return f"{verb}: {where} {old} -> {new}{tail}"
 
@@ -132,10 +156,21 @@ def queued_instead(node: Node, next_is_wait: bool) -> str | None:
 def broken_attempt(system: System, h: Happened, names: list[str]) -> str:
     """Return the sentence for an operation that broke a property and so did not happen."""
     op = h.node.op
-    if op.place is not None and op.lock is None and op.code in KINDS and KINDS[op.code] in ("read", "write", "rmw"):
+    if (
+        op.place is not None
+        and op.lock is None
+        and op.code in KINDS
+        and KINDS[op.code] in ("read", "write", "rmw")
+    ):
         where = place_text(op.place, h.obj, h.idx)
-        verb = {"read": "tries to read", "write": "tries to set", "rmw": "tries to change"}[KINDS[op.code]]
-        tail = f" to {value_text(place_type(op.place), h.a)}" if op.code == "STORE" and h.a is not None else ""
+        verb = {"read": "tries to read", "write": "tries to set", "rmw": "tries to change"}[
+            KINDS[op.code]
+        ]
+        tail = (
+            f" to {value_text(place_type(op.place), h.a)}"
+            if op.code == "STORE" and h.a is not None
+            else ""
+        )
         return f"{verb} {where}{tail}"
     return plain(system, h.node, h.obj, h.a, None, names)
 
@@ -151,7 +186,13 @@ def next_text(node: Node, values: tuple) -> str:
             return f"reads {where}"
         if op.code == "STORE":
             return f"sets {where} to {value_text(place_type(op.place), a)}"
-        verb = {"XCHG": "xchg", "CMPXCHG": "cmpxchg", "TRYCMPXCHG": "cmpxchg", "REFINC": "takes a reference:", "REFINCNZ": "takes a reference, if not zero:"}.get(op.code, "gives a reference back:")
+        verb = {
+            "XCHG": "xchg",
+            "CMPXCHG": "cmpxchg",
+            "TRYCMPXCHG": "cmpxchg",
+            "REFINC": "takes a reference:",
+            "REFINCNZ": "takes a reference, if not zero:",
+        }.get(op.code, "gives a reference back:")
         return f"{verb} {where}"
     if op.code == "FLUSHWAIT":
         return "flush: waits until what it noted has finished"

@@ -16,7 +16,9 @@ from ..errors import BadValueError, TdplibError
 from ..scenarios import DEFAULTS, SCENARIOS, Scenario, default
 
 OWN_CODE = "+code"
-PATTERN = re.compile(r"^(?P<protocol>[^/\s]+)/(?P<scenario>[^/\s]+)/(?P<mode>raw-|m[1-6]-)?(?P<digits>[0-9a-f]{6}):(?P<steps>(\d*[a-p])*)$")
+PATTERN = re.compile(
+    r"^(?P<protocol>[^/\s]+)/(?P<scenario>[^/\s]+)/(?P<mode>raw-|m[1-6]-)?(?P<digits>[0-9a-f]{6}):(?P<steps>(\d*[a-p])*)$"
+)
 MODES = {"": 7, "raw-": 0, **{f"m{bits}-": bits for bits in range(1, 7)}}
 
 
@@ -48,7 +50,9 @@ def read_steps(text: str) -> tuple[int, ...]:
     for count, who in re.findall(r"(\d*)([a-p])", text):
         n = int(count or 1)
         if len(found) + n > 100_000:
-            raise ScheduleError(f"schedule: {text[:40]!r}... has more than 100,000 steps; a schedule is shorter")
+            raise ScheduleError(
+                f"schedule: {text[:40]!r}... has more than 100,000 steps; a schedule is shorter"
+            )
         found += [ord(who) - ord("a")] * n
     return tuple(found)
 
@@ -59,7 +63,11 @@ def scenario_text(scenario: Scenario, protocol: str) -> str:
     if named.get(scenario.name) == scenario:
         return scenario.name
     base = default(protocol)
-    parts = [f"{f.name}={getattr(scenario, f.name)}" for f in fields(scenario) if f.name != "name" and getattr(scenario, f.name) != getattr(base, f.name)]
+    parts = [
+        f"{f.name}={getattr(scenario, f.name)}"
+        for f in fields(scenario)
+        if f.name != "name" and getattr(scenario, f.name) != getattr(base, f.name)
+    ]
     return ",".join(parts) or base.name
 
 
@@ -75,7 +83,9 @@ def scenario_from(text: str, protocol: str) -> Scenario:
     for part in text.split(","):
         name, _, value = part.partition("=")
         if name not in {f.name for f in fields(Scenario)} - {"name"} or not value.isdigit():
-            raise ScheduleError(f"schedule: {part!r} is no number of a scenario; expected for example updates=2")
+            raise ScheduleError(
+                f"schedule: {part!r} is no number of a scenario; expected for example updates=2"
+            )
         changes[name] = int(value)
     if "roots" not in changes:
         changes["roots"] = 0
@@ -109,6 +119,15 @@ def read(code: str) -> Schedule:
     if protocol not in names():
         from ..errors import nearest
 
-        raise BadValueError(f"schedule: no protocol is called {protocol!r}{nearest(protocol, names())}")
+        raise BadValueError(
+            f"schedule: no protocol is called {protocol!r}{nearest(protocol, names())}"
+        )
     mode = MODES[found["mode"] or ""]
-    return Schedule(protocol, own, scenario_from(found["scenario"], protocol), mode, found["digits"], read_steps(found["steps"]))
+    return Schedule(
+        protocol,
+        own,
+        scenario_from(found["scenario"], protocol),
+        mode,
+        found["digits"],
+        read_steps(found["steps"]),
+    )

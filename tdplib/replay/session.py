@@ -27,8 +27,21 @@ class Session:
     Taking a step in the past drops what came after it (`code()` before that keeps it).
     """
 
-    def __init__(self, protocol="v5.18", scenario=None, *, code=None, raw: bool = False, _subject: Subject | None = None, _mode: int | None = None):
-        self.subject = _subject or subject(code if code is not None else protocol, base=protocol if code is not None else "v5.18", scenario=scenario)
+    def __init__(
+        self,
+        protocol="v5.18",
+        scenario=None,
+        *,
+        code=None,
+        raw: bool = False,
+        _subject: Subject | None = None,
+        _mode: int | None = None,
+    ):
+        self.subject = _subject or subject(
+            code if code is not None else protocol,
+            base=protocol if code is not None else "v5.18",
+            scenario=scenario,
+        )
         self.mode = _mode if _mode is not None else (0 if raw else 7)
         self.lock = threading.RLock()
         self.path: list[int] = []
@@ -73,7 +86,9 @@ class Session:
         """
         with self.lock:
             if not isinstance(actor, int) or not 0 <= actor < len(self.system.actors):
-                raise BadValueError(f"actor {actor!r} does not exist: there are actors 0 to {len(self.system.actors) - 1}")
+                raise BadValueError(
+                    f"actor {actor!r} does not exist: there are actors 0 to {len(self.system.actors) - 1}"
+                )
             ended = self.ended()
             if ended:
                 raise BlockedError(f"{self.system.actors[actor].name} cannot move: {ended}")
@@ -87,7 +102,11 @@ class Session:
         taken = take(self.system, self.states[self.cursor], actor, self.mode)
         if taken is None:
             node, _ = peek(self.system, self.states[self.cursor], actor, self.mode)
-            why = "it has ended" if node.op.code == "END" else "it " + boards.why_blocked(self.system, self.states[self.cursor], actor, node)
+            why = (
+                "it has ended"
+                if node.op.code == "END"
+                else "it " + boards.why_blocked(self.system, self.states[self.cursor], actor, node)
+            )
             raise BlockedError(f"{self.system.actors[actor].name} cannot move: {why}")
         self._cut()
         previous = self.path[-1] if self.path else None
@@ -102,7 +121,12 @@ class Session:
     def _cut(self) -> None:
         """Drop what came after the cursor."""
         at = self.cursor
-        self.path, self.steps, self.taken, self.states = self.path[:at], self.steps[:at], self.taken[:at], self.states[: at + 1]
+        self.path, self.steps, self.taken, self.states = (
+            self.path[:at],
+            self.steps[:at],
+            self.taken[:at],
+            self.states[: at + 1],
+        )
         self.boards = {k: b for k, b in self.boards.items() if k < at}
 
     def _replay_widened(self) -> None:
@@ -143,7 +167,10 @@ class Session:
         """Return the property that the step at the cursor broke, or that the state there breaks because nobody can move."""
         if self.cursor and self.taken[self.cursor - 1].broken:
             return self.taken[self.cursor - 1].broken
-        if any(take(self.system, self.states[self.cursor], k, self.mode) is not None for k in range(len(self.system.actors))):
+        if any(
+            take(self.system, self.states[self.cursor], k, self.mode) is not None
+            for k in range(len(self.system.actors))
+        ):
             return None
         from ..vm._entry import final_code
 
@@ -153,7 +180,14 @@ class Session:
 
     def code(self) -> str:
         """Return the schedule code of the path up to the cursor."""
-        made = Schedule(self.subject.protocol, self.subject.own is not None, self.subject.scenario, self.mode, self.system.fingerprint[:6], tuple(self.path[: self.cursor]))
+        made = Schedule(
+            self.subject.protocol,
+            self.subject.own is not None,
+            self.subject.scenario,
+            self.mode,
+            self.system.fingerprint[:6],
+            tuple(self.path[: self.cursor]),
+        )
         return schedules.write(made)
 
     def trace(self) -> Trace:
@@ -182,10 +216,18 @@ class Session:
         before = boards.state_entries(self.system, self.states[at - 1]) if at else parts
         broken = self.broken()
         ended = self.ended()
-        actors = [boards.actor_entry(self.system, st, k, self.mode, ended) for k in range(len(self.system.actors))]
+        actors = [
+            boards.actor_entry(self.system, st, k, self.mode, ended)
+            for k in range(len(self.system.actors))
+        ]
         told = None
         if broken is not None:
-            told = {"property": broken.name, "sentence": broken.sentence, "step": at, "actor": self.path[at - 1] if at else None}
+            told = {
+                "property": broken.name,
+                "sentence": broken.sentence,
+                "step": at,
+                "actor": self.path[at - 1] if at else None,
+            }
         advice = "wasted-zap" if at and self.taken[at - 1].advice else None
         finished = all(a["status"] in ("done", "idle") for a in actors)
         return {
@@ -200,8 +242,22 @@ class Session:
         found = []
         for step in self.steps:
             last = step.actions[-1]
-            summary = step.actions[0].effect if len(step.actions) == 1 else f"{step.actions[0].effect} ... {last.effect}"
-            found.append({"step": step.number, "actor": step.actor, "summary": summary, "function": last.function, "line": last.line, "switch": step.switch, "actions": len(step.actions)})
+            summary = (
+                step.actions[0].effect
+                if len(step.actions) == 1
+                else f"{step.actions[0].effect} ... {last.effect}"
+            )
+            found.append(
+                {
+                    "step": step.number,
+                    "actor": step.actor,
+                    "summary": summary,
+                    "function": last.function,
+                    "line": last.line,
+                    "switch": step.switch,
+                    "actions": len(step.actions),
+                }
+            )
         return found
 
     def all_boards(self) -> list[dict]:
@@ -220,7 +276,9 @@ def walk(made: Session, steps: tuple[int, ...]) -> str | None:
     """Take `steps`; return None, or at which step and why the path stops fitting."""
     for number, actor in enumerate(steps, 1):
         if actor >= len(made.system.actors):
-            names = ", ".join(f"{boards.letter(k)} = {n}" for k, n in enumerate(boards.names(made.system)))
+            names = ", ".join(
+                f"{boards.letter(k)} = {n}" for k, n in enumerate(boards.names(made.system))
+            )
             return f"stops at step {number}: actor {boards.letter(actor)} does not exist in this scenario ({names})"
         try:
             made.step(actor)

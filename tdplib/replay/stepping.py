@@ -86,7 +86,9 @@ class Widened(Exception):
     """The table of words had to grow: packed states made before are void."""
 
 
-def retrace(system: System, state: np.ndarray, actor: int, nodes: list[int], failed: bool) -> list[Happened]:
+def retrace(
+    system: System, state: np.ndarray, actor: int, nodes: list[int], failed: bool
+) -> list[Happened]:
     """Execute the nodes of a step again, one by one, looking at each operation's operands and at the state around it."""
     from ..vm._entry import execute, unpack
 
@@ -101,7 +103,9 @@ def retrace(system: System, state: np.ndarray, actor: int, nodes: list[int], fai
         node = code.nodes[number - base]
         obj, idx, a, b = operands(system, actor, node)
         before = st.copy()
-        here = int(execute(image.im, image.mem, st, int(image.im[c.H_NODE]) + number * c.NODE, regs, actor))
+        here = int(
+            execute(image.im, image.mem, st, int(image.im[c.H_NODE]) + number * c.NODE, regs, actor)
+        )
         breaks = here <= c.BOUND
         result = None if node.op.dst is None or breaks else register(system, actor, node.op.dst)
         found.append(Happened(node, obj, idx, a, b, result, before, st.copy(), breaks))
@@ -118,7 +122,11 @@ def operands(system: System, actor: int, node: Node) -> tuple:
     """Return the current values of an operation's object, index, a and b (None where it has none)."""
     op = node.op
     obj = register(system, actor, op.place.obj) if op.place is not None else None
-    idx = register(system, actor, op.place.idx) if op.place is not None and op.place.idx is not None else None
+    idx = (
+        register(system, actor, op.place.idx)
+        if op.place is not None and op.place.idx is not None
+        else None
+    )
     a = register(system, actor, op.a) if op.a is not None else None
     b = register(system, actor, op.b) if op.b is not None else None
     return obj, idx, a, b
@@ -137,7 +145,9 @@ def peek(system: System, state: np.ndarray, actor: int, mode: int) -> tuple[Node
         node = code.nodes[number - base]
         if node.op.visible or node.op.code in ("END", "WARN") or node.breaks:
             return node, operands(system, actor, node)
-        after = int(execute(image.im, image.mem, st, int(image.im[c.H_NODE]) + number * c.NODE, regs, actor))
+        after = int(
+            execute(image.im, image.mem, st, int(image.im[c.H_NODE]) + number * c.NODE, regs, actor)
+        )
         if after < 0:
             return node, operands(system, actor, node)
         number = after

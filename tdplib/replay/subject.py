@@ -28,7 +28,15 @@ class Subject:
         units = known.units if self.own is None else (*known.units, self.own)
         s = self.scenario
         actors = tuple(Actor(a.name, a.kind, a.function, a.args) for a in s.actors(known))
-        return build(units, actors, entries=s.entries, levels=s.levels, pages=max(s.roots, 1), vcpus=max(s.vcpus, 1), root_role=s.root_role)
+        return build(
+            units,
+            actors,
+            entries=s.entries,
+            levels=s.levels,
+            pages=max(s.roots, 1),
+            vcpus=max(s.vcpus, 1),
+            root_role=s.root_role,
+        )
 
 
 def subject(code=None, base: str = "v5.18", scenario=None) -> Subject:

@@ -94,13 +94,34 @@ def make_step(system: System, number: int, actor: int, taken: Taken, previous: i
         queued = op.code == "WLOCK" and not h.breaks and goes_on_waiting(taken, k, code)
         if queued:
             effect = f"queues for {op.lock} as a writer: it is taken, and new readers now wait"
-        actions.append(Action(frame.function, frame.unit, op.line, unit.line(op.line).strip(), effect, narrate.KINDS.get(op.code, "private"), changes(system, h)))
+        actions.append(
+            Action(
+                frame.function,
+                frame.unit,
+                op.line,
+                unit.line(op.line).strip(),
+                effect,
+                narrate.KINDS.get(op.code, "private"),
+                changes(system, h),
+            )
+        )
     if not actions and taken.happened:
         h = taken.happened[-1]
         frame = code.program.frames[h.node.op.frame]
         unit, _node = system.world.functions[frame.function]
-        actions.append(Action(frame.function, frame.unit, h.node.op.line, unit.line(h.node.op.line).strip(), "private work only", "private"))
-    return Step(number, actor, names[actor], previous is not None and previous != actor, tuple(actions))
+        actions.append(
+            Action(
+                frame.function,
+                frame.unit,
+                h.node.op.line,
+                unit.line(h.node.op.line).strip(),
+                "private work only",
+                "private",
+            )
+        )
+    return Step(
+        number, actor, names[actor], previous is not None and previous != actor, tuple(actions)
+    )
 
 
 def goes_on_waiting(taken: Taken, k: int, code) -> bool:
@@ -108,7 +129,11 @@ def goes_on_waiting(taken: Taken, k: int, code) -> bool:
     if k + 1 < len(taken.happened):
         return taken.happened[k + 1].node.op.code == "WLOCK2"
     node = taken.happened[k].node
-    return node.target >= 0 and taken.state is not None and code.nodes[node.target] is taken_at(taken, code)
+    return (
+        node.target >= 0
+        and taken.state is not None
+        and code.nodes[node.target] is taken_at(taken, code)
+    )
 
 
 def taken_at(taken: Taken, code):
@@ -122,7 +147,11 @@ def changes(system: System, h) -> tuple[str, ...]:
         return (f"locks.{h.node.op.lock}",)
     if h.breaks or (h.before == h.after).all():
         return ()
-    return tuple(boards.changed(boards.state_entries(system, h.before), boards.state_entries(system, h.after)))
+    return tuple(
+        boards.changed(
+            boards.state_entries(system, h.before), boards.state_entries(system, h.after)
+        )
+    )
 
 
 def text(trace: Trace) -> str:
@@ -143,7 +172,9 @@ def step_lines(step: Step) -> list[str]:
         if action.function != function:
             function = action.function
             lines.append(f"    in {function}  ({action.file})")
-        source = action.source if len(action.source) <= SOURCE else action.source[: SOURCE - 3] + "..."
+        source = (
+            action.source if len(action.source) <= SOURCE else action.source[: SOURCE - 3] + "..."
+        )
         first, *rest = textwrap.wrap(action.effect, WIDTH - SOURCE - 12) or [""]
         lines.append(f"{action.line:>8}  {source:{SOURCE}}  {first}".rstrip())
         lines += [" " * (SOURCE + 12) + more for more in rest]

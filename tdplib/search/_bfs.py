@@ -11,7 +11,20 @@ from ..vm._run import final_code, run
 from ..vm.codes import BLOCKED, BOUND, BROKEN
 
 # control record of a search, int64
-(C_HEAD, C_COUNT, C_TRANSITIONS, C_DEPTH, C_LAYER_END, C_BOUNDS, C_FOUND, C_STOP, C_SYMMETRY, C_MODE, C_ADVICE, C_LAYERS) = range(12)
+(
+    C_HEAD,
+    C_COUNT,
+    C_TRANSITIONS,
+    C_DEPTH,
+    C_LAYER_END,
+    C_BOUNDS,
+    C_FOUND,
+    C_STOP,
+    C_SYMMETRY,
+    C_MODE,
+    C_ADVICE,
+    C_LAYERS,
+) = range(12)
 CONTROL = 16
 MAX_LAYERS = 1 << 16
 # what a search returns to its driver
@@ -106,8 +119,12 @@ def canonical(st, groups, perm):
                 b = (st[groups[k, 1]] >> groups[k, 2]) & groups[k, 3]
                 if a <= b:
                     break
-                st[groups[k - 1, 1]] = (st[groups[k - 1, 1]] & ~(groups[k - 1, 3] << groups[k - 1, 2])) | (b << groups[k - 1, 2])
-                st[groups[k, 1]] = (st[groups[k, 1]] & ~(groups[k, 3] << groups[k, 2])) | (a << groups[k, 2])
+                st[groups[k - 1, 1]] = (
+                    st[groups[k - 1, 1]] & ~(groups[k - 1, 3] << groups[k - 1, 2])
+                ) | (b << groups[k - 1, 2])
+                st[groups[k, 1]] = (st[groups[k, 1]] & ~(groups[k, 3] << groups[k, 2])) | (
+                    a << groups[k, 2]
+                )
                 x, y = groups[k - 1, 0], groups[k, 0]
                 perm[x], perm[y] = perm[y], perm[x]
                 k -= 1
@@ -163,7 +180,9 @@ def expand(im, mem, states, parents, table, control, found, groups, number, st, 
 
 
 @kernel
-def search(image, memory, states, parents, table, control, found, groups, layers, budget, scratch, perm):
+def search(
+    image, memory, states, parents, table, control, found, groups, layers, budget, scratch, perm
+):
     """
     Go on with a breadth-first search until it is finished or something is needed.
 
@@ -173,7 +192,12 @@ def search(image, memory, states, parents, table, control, found, groups, layers
     Returns FINISHED, PAUSED, NEED_STATES, NEED_TABLE, WORDS_FULL or FIRST_FOUND.
     """
     width = states.shape[1]
-    im, mem, st, log = _pointer(image), _pointer(memory), _pointer(scratch), _pointer(scratch[width:])
+    im, mem, st, log = (
+        _pointer(image),
+        _pointer(memory),
+        _pointer(scratch),
+        _pointer(scratch[width:]),
+    )
     log[0] = log[1] = 0
     actors = im[codes.H_ACTORS]
     for _ in range(budget):
@@ -191,7 +215,10 @@ def search(image, memory, states, parents, table, control, found, groups, layers
                 layers[control[C_DEPTH]] = number
             if control[C_STOP] and shortest_known(found, control[C_DEPTH]):
                 return FIRST_FOUND
-        if expand(im, mem, states, parents, table, control, found, groups, number, st, perm, log) != 0:
+        if (
+            expand(im, mem, states, parents, table, control, found, groups, number, st, perm, log)
+            != 0
+        ):
             return WORDS_FULL
         control[C_HEAD] += 1
     return PAUSED

@@ -27,7 +27,9 @@ def least_after(best, state, last):
 
 
 @kernel
-def fewest_switches(image, memory, states, table, control, groups, layers, best, prop, depth, scratch, perm):
+def fewest_switches(
+    image, memory, states, table, control, groups, layers, best, prop, depth, scratch, perm
+):
     """
     Fill `best` for all states of the layers 0 .. depth - 1.
 
@@ -35,7 +37,12 @@ def fewest_switches(image, memory, states, table, control, groups, layers, best,
     prop : number of the property (or advice); depth : actions of its shortest violation
     """
     width = states.shape[1]
-    im, mem, st, log = _pointer(image), _pointer(memory), _pointer(scratch), _pointer(scratch[width:])
+    im, mem, st, log = (
+        _pointer(image),
+        _pointer(memory),
+        _pointer(scratch),
+        _pointer(scratch[width:]),
+    )
     log[0] = log[1] = 0
     actors = im[codes.H_ACTORS]
     for layer in range(depth - 1, -1, -1):
@@ -47,10 +54,23 @@ def fewest_switches(image, memory, states, table, control, groups, layers, best,
                 mem[codes.M_ADVICE] = 0
                 code = run(im, mem, st, actor, control[C_MODE], log)
                 if layer == depth - 1:
-                    if code == BROKEN - prop or (prop == len(codes.PROPERTIES) and code == 0 and mem[codes.M_ADVICE]):
+                    if code == BROKEN - prop or (
+                        prop == len(codes.PROPERTIES) and code == 0 and mem[codes.M_ADVICE]
+                    ):
                         best[state, actor] = 0
                 elif code == 0:
-                    best[state, actor] = onward(st, states, table, control, groups, best, perm, actor, layers[layer + 1], layers[layer + 2])
+                    best[state, actor] = onward(
+                        st,
+                        states,
+                        table,
+                        control,
+                        groups,
+                        best,
+                        perm,
+                        actor,
+                        layers[layer + 1],
+                        layers[layer + 2],
+                    )
 
 
 @kernel
@@ -81,10 +101,17 @@ def stuck(im, mem, states, state, mode, st, log):
 
 
 @kernel
-def fewest_switches_to_end(image, memory, states, table, control, groups, layers, best, prop, depth, scratch, perm):
+def fewest_switches_to_end(
+    image, memory, states, table, control, groups, layers, best, prop, depth, scratch, perm
+):
     """As `fewest_switches`, for a property that a state without any step breaks, `depth` actions from the start."""
     width = states.shape[1]
-    im, mem, st, log = _pointer(image), _pointer(memory), _pointer(scratch), _pointer(scratch[width:])
+    im, mem, st, log = (
+        _pointer(image),
+        _pointer(memory),
+        _pointer(scratch),
+        _pointer(scratch[width:]),
+    )
     log[0] = log[1] = 0
     actors = im[codes.H_ACTORS]
     for state in range(layers[depth], layers[depth + 1]):
@@ -101,7 +128,18 @@ def fewest_switches_to_end(image, memory, states, table, control, groups, layers
                 for k in range(width):
                     st[k] = states[state, k]
                 if run(im, mem, st, actor, control[C_MODE], log) == 0:
-                    cost = onward(st, states, table, control, groups, best, perm, actor, layers[layer + 1], layers[layer + 2])
+                    cost = onward(
+                        st,
+                        states,
+                        table,
+                        control,
+                        groups,
+                        best,
+                        perm,
+                        actor,
+                        layers[layer + 1],
+                        layers[layer + 2],
+                    )
                     if layer == depth - 1 and cost < NEVER:
                         # the goal needs nobody to act: no switch into it
                         cost = 0

@@ -45,7 +45,11 @@ class Reductions:
     @property
     def mode(self) -> int:
         """The bits the kernels take."""
-        return (1 if self.merge or self.lockset or self.acquire else 0) | 2 * self.lockset | 4 * self.acquire
+        return (
+            (1 if self.merge or self.lockset or self.acquire else 0)
+            | 2 * self.lockset
+            | 4 * self.acquire
+        )
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,9 @@ def symmetry_groups(system: System) -> np.ndarray:
         parts = [blocks[k] for k in group]
         if any(b.words > 1 or b.total > 63 for b in parts) or uses_identity(system):
             continue
-        rows += [(k, b.word, b.shift, (1 << b.total) - 1) for k, b in zip(group, parts, strict=True)] + [(-1, 0, 0, 0)]
+        rows += [
+            (k, b.word, b.shift, (1 << b.total) - 1) for k, b in zip(group, parts, strict=True)
+        ] + [(-1, 0, 0, 0)]
     return np.array(rows or [(-1, 0, 0, 0)], dtype=np.int64)
 
 
@@ -224,7 +230,9 @@ def grow(arrays: Arrays, code: int, limits: Limits) -> bool:
         size = arrays.table.size * 2
         arrays.table = np.zeros(0, np.int64)
         arrays.table = np.zeros(size, np.int64)
-        _bfs.rehash(arrays.states, int(arrays.control[_bfs.C_COUNT]), arrays.table, arrays.states.shape[1])
+        _bfs.rehash(
+            arrays.states, int(arrays.control[_bfs.C_COUNT]), arrays.table, arrays.states.shape[1]
+        )
     return True
 
 
@@ -233,9 +241,15 @@ def conclude(system, reductions, arrays: Arrays, reasons: list[str], seconds: fl
     from . import _bfs
 
     control = arrays.control
-    reasons = reasons + [name for k, name in enumerate(codes.BOUNDS) if control[_bfs.C_BOUNDS] >> k & 1]
+    reasons = reasons + [
+        name for k, name in enumerate(codes.BOUNDS) if control[_bfs.C_BOUNDS] >> k & 1
+    ]
     names = (*codes.PROPERTIES, *codes.ADVICE)
-    found = {name: tuple(int(x) for x in arrays.found[k]) for k, name in enumerate(names) if arrays.found[k, 0] >= 0}
+    found = {
+        name: tuple(int(x) for x in arrays.found[k])
+        for k, name in enumerate(names)
+        if arrays.found[k, 0] >= 0
+    }
     return Exploration(
         system, reductions, not reasons, tuple(reasons), int(control[_bfs.C_COUNT]), int(control[_bfs.C_TRANSITIONS]), int(control[_bfs.C_DEPTH]),
         seconds, arrays.memory, found, arrays,

@@ -29,9 +29,25 @@ def schedule(found: Exploration, name: str) -> list[int]:
     layers = layer_bounds(found, depth)
     rows = layers[depth + 1] if actor < 0 else layers[depth]
     best = np.full((rows, len(found.system.actors)), _shortest.NEVER, np.int16)
-    scratch, perm = np.zeros(image.words + 2, np.int64), np.zeros(len(found.system.actors), np.int64)
+    scratch, perm = (
+        np.zeros(image.words + 2, np.int64),
+        np.zeros(len(found.system.actors), np.int64),
+    )
     fill = _shortest.fewest_switches_to_end if actor < 0 else _shortest.fewest_switches
-    fill(image.im, image.mem, arrays.states, arrays.table, arrays.control, arrays.groups, layers, best, prop, depth, scratch, perm)
+    fill(
+        image.im,
+        image.mem,
+        arrays.states,
+        arrays.table,
+        arrays.control,
+        arrays.groups,
+        layers,
+        best,
+        prop,
+        depth,
+        scratch,
+        perm,
+    )
     return follow(found, best, depth, actor < 0)
 
 

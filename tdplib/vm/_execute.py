@@ -18,29 +18,115 @@ from .codes import (
 _O = codes.OP
 _P = {name: BROKEN - k for name, k in codes.PROPERTY.items()}
 
-OP_MOV, OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_MOD = _O["MOV"], _O["ADD"], _O["SUB"], _O["MUL"], _O["DIV"], _O["MOD"]
-OP_AND, OP_OR, OP_XOR, OP_SHL, OP_SHR, OP_NOT = _O["AND"], _O["OR"], _O["XOR"], _O["SHL"], _O["SHR"], _O["NOT"]
-OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE = _O["EQ"], _O["NE"], _O["LT"], _O["LE"], _O["GT"], _O["GE"]
+OP_MOV, OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_MOD = (
+    _O["MOV"],
+    _O["ADD"],
+    _O["SUB"],
+    _O["MUL"],
+    _O["DIV"],
+    _O["MOD"],
+)
+OP_AND, OP_OR, OP_XOR, OP_SHL, OP_SHR, OP_NOT = (
+    _O["AND"],
+    _O["OR"],
+    _O["XOR"],
+    _O["SHL"],
+    _O["SHR"],
+    _O["NOT"],
+)
+OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE = (
+    _O["EQ"],
+    _O["NE"],
+    _O["LT"],
+    _O["LE"],
+    _O["GT"],
+    _O["GE"],
+)
 OP_BZ, OP_BNZ, OP_WARN, OP_END = _O["BZ"], _O["BNZ"], _O["WARN"], _O["END"]
-OP_LOAD, OP_STORE, OP_XCHG, OP_CMPXCHG, OP_TRYCMPXCHG = _O["LOAD"], _O["STORE"], _O["XCHG"], _O["CMPXCHG"], _O["TRYCMPXCHG"]
-OP_ATOMICADD, OP_REFINC, OP_REFINCNZ, OP_REFDEC, OP_REFDECTEST = _O["ATOMICADD"], _O["REFINC"], _O["REFINCNZ"], _O["REFDEC"], _O["REFDECTEST"]
-OP_RLOCK, OP_RUNLOCK, OP_WLOCK, OP_WLOCK2, OP_MLOCK, OP_MUNLOCK = _O["RLOCK"], _O["RUNLOCK"], _O["WLOCK"], _O["WLOCK2"], _O["MLOCK"], _O["MUNLOCK"]
-OP_RCULOCK, OP_RCUUNLOCK, OP_CALLRCU, OP_FREE = _O["RCULOCK"], _O["RCUUNLOCK"], _O["CALLRCU"], _O["FREE"]
-OP_SYNCBEGIN, OP_SYNCWAIT, OP_RCUBARRIER, OP_ALLOC = _O["SYNCBEGIN"], _O["SYNCWAIT"], _O["RCUBARRIER"], _O["ALLOC"]
-OP_LISTFIRST, OP_LISTNEXT, OP_LISTADD, OP_LISTADDTAIL = _O["LISTFIRST"], _O["LISTNEXT"], _O["LISTADD"], _O["LISTADDTAIL"]
+OP_LOAD, OP_STORE, OP_XCHG, OP_CMPXCHG, OP_TRYCMPXCHG = (
+    _O["LOAD"],
+    _O["STORE"],
+    _O["XCHG"],
+    _O["CMPXCHG"],
+    _O["TRYCMPXCHG"],
+)
+OP_ATOMICADD, OP_REFINC, OP_REFINCNZ, OP_REFDEC, OP_REFDECTEST = (
+    _O["ATOMICADD"],
+    _O["REFINC"],
+    _O["REFINCNZ"],
+    _O["REFDEC"],
+    _O["REFDECTEST"],
+)
+OP_RLOCK, OP_RUNLOCK, OP_WLOCK, OP_WLOCK2, OP_MLOCK, OP_MUNLOCK = (
+    _O["RLOCK"],
+    _O["RUNLOCK"],
+    _O["WLOCK"],
+    _O["WLOCK2"],
+    _O["MLOCK"],
+    _O["MUNLOCK"],
+)
+OP_RCULOCK, OP_RCUUNLOCK, OP_CALLRCU, OP_FREE = (
+    _O["RCULOCK"],
+    _O["RCUUNLOCK"],
+    _O["CALLRCU"],
+    _O["FREE"],
+)
+OP_SYNCBEGIN, OP_SYNCWAIT, OP_RCUBARRIER, OP_ALLOC = (
+    _O["SYNCBEGIN"],
+    _O["SYNCWAIT"],
+    _O["RCUBARRIER"],
+    _O["ALLOC"],
+)
+OP_LISTFIRST, OP_LISTNEXT, OP_LISTADD, OP_LISTADDTAIL = (
+    _O["LISTFIRST"],
+    _O["LISTNEXT"],
+    _O["LISTADD"],
+    _O["LISTADDTAIL"],
+)
 OP_LISTDEL, OP_LISTEMPTY = _O["LISTDEL"], _O["LISTEMPTY"]
-OP_INITWORK, OP_QUEUE, OP_FLUSHBEGIN, OP_FLUSHWAIT = _O["INITWORK"], _O["QUEUE"], _O["FLUSHBEGIN"], _O["FLUSHWAIT"]
+OP_INITWORK, OP_QUEUE, OP_FLUSHBEGIN, OP_FLUSHWAIT = (
+    _O["INITWORK"],
+    _O["QUEUE"],
+    _O["FLUSHBEGIN"],
+    _O["FLUSHWAIT"],
+)
 OP_FLUSHDESTROY, OP_WQNEXT, OP_WQDONE = _O["FLUSHDESTROY"], _O["WQNEXT"], _O["WQDONE"]
-OP_REQALL, OP_REQMAKE, OP_REQTEST, OP_REQCHECK = _O["REQALL"], _O["REQMAKE"], _O["REQTEST"], _O["REQCHECK"]
+OP_REQALL, OP_REQMAKE, OP_REQTEST, OP_REQCHECK = (
+    _O["REQALL"],
+    _O["REQMAKE"],
+    _O["REQTEST"],
+    _O["REQCHECK"],
+)
 OP_UPDBEGIN, OP_UPDRETURN, OP_NOTRETURN = _O["UPDBEGIN"], _O["UPDRETURN"], _O["NOTRETURN"]
 OP_ZAPBEGIN, OP_ZAPEND, OP_MARKED = _O["ZAPBEGIN"], _O["ZAPEND"], _O["MARKED"]
 
 OOPS, USE_AFTER_FREE = _P["no-oops"], _P["no-use-after-free"]
-UNDERFLOW, FROM_ZERO, OVERFLOW = _P["refcount-underflow"], _P["refcount-from-zero"], _P["refcount-overflow"]
-DOUBLE_QUEUE, LIST_INTACT, INVALID_LOADED = _P["no-double-queue"], _P["list-intact"], _P["no-invalid-root-loaded"]
-UNDER_INVALID, MONOTONE, DEAD_SEEN = _P["no-spte-under-invalid-root"], _P["invalid-monotone"], _P["no-dead-root-seen"]
-FINAL_PUT, FREED_EMPTY, ZAP_COMPLETE = _P["delist-at-final-put"], _P["freed-empty"], _P["zap-complete"]
-NOTIFIER, ONE_WINNER, WARNED, LEAK = _P["notifier-complete"], _P["one-winner"], _P["no-warn"], _P["no-leak"]
+UNDERFLOW, FROM_ZERO, OVERFLOW = (
+    _P["refcount-underflow"],
+    _P["refcount-from-zero"],
+    _P["refcount-overflow"],
+)
+DOUBLE_QUEUE, LIST_INTACT, INVALID_LOADED = (
+    _P["no-double-queue"],
+    _P["list-intact"],
+    _P["no-invalid-root-loaded"],
+)
+UNDER_INVALID, MONOTONE, DEAD_SEEN = (
+    _P["no-spte-under-invalid-root"],
+    _P["invalid-monotone"],
+    _P["no-dead-root-seen"],
+)
+FINAL_PUT, FREED_EMPTY, ZAP_COMPLETE = (
+    _P["delist-at-final-put"],
+    _P["freed-empty"],
+    _P["zap-complete"],
+)
+NOTIFIER, ONE_WINNER, WARNED, LEAK = (
+    _P["notifier-complete"],
+    _P["one-winner"],
+    _P["no-warn"],
+    _P["no-leak"],
+)
 SATURATED = 15
 DONE = -2
 """The actor's function has ended: `_run` lets it stand at its END."""
@@ -153,7 +239,11 @@ def watch_write(im, mem, st, at, regs, row, word):
     kind = im[im[codes.H_FIELD] + row * codes.FIELD + codes.F_KIND]
     if kind == codes.K_ROLE:
         page = mem[regs + im[at + N_OBJ]] - 1
-        if im[at + N_PAGEOBJ] == 1 and is_invalid(im, mem, st, page) and not (word >> im[codes.H_INVALID_SHIFT]) & 1:
+        if (
+            im[at + N_PAGEOBJ] == 1
+            and is_invalid(im, mem, st, page)
+            and not (word >> im[codes.H_INVALID_SHIFT]) & 1
+        ):
             return MONOTONE
     elif kind == codes.K_SPT:
         old = load(im, mem, st, row)
@@ -262,11 +352,15 @@ def execute_lock(im, mem, st, at, regs, actor):
     if mem[regs + im[at + N_OBJ]] == 0:
         return OOPS
     if op == OP_RLOCK:
-        return BLOCKED if others_hold(im, st, actor, (L_WAIT | L_WRITE) << base) else im[at + N_NEXT]
+        return (
+            BLOCKED if others_hold(im, st, actor, (L_WAIT | L_WRITE) << base) else im[at + N_NEXT]
+        )
     if op == OP_MLOCK:
         return BLOCKED if others_hold(im, st, actor, L_WRITE << base) else im[at + N_NEXT]
     if op == OP_WLOCK or op == OP_WLOCK2:
-        taken = im[at + N_FLAGS] & codes.SELF_READS or others_hold(im, st, actor, (L_READ | L_WRITE) << base)
+        taken = im[at + N_FLAGS] & codes.SELF_READS or others_hold(
+            im, st, actor, (L_READ | L_WRITE) << base
+        )
         if taken:
             return im[at + N_TARGET] if op == OP_WLOCK else BLOCKED
         if base == im[codes.H_MMU_LOCK] and dead_root_listed(im, mem, st):
@@ -298,7 +392,9 @@ def grace_bits(im, st, actor):
     if shift < 0:
         return st[0] * 0
     at = im[codes.H_ACTOR] + actor * ACTOR
-    return (st[im[at + codes.A_WORD]] >> (im[at + codes.A_SHIFT] + shift)) & ((st[0] * 0 + 1 << im[codes.H_PAGES]) - 1)
+    return (st[im[at + codes.A_WORD]] >> (im[at + codes.A_SHIFT] + shift)) & (
+        (st[0] * 0 + 1 << im[codes.H_PAGES]) - 1
+    )
 
 
 @kernel
@@ -332,7 +428,9 @@ def call_rcu(im, mem, st, at, actor, page, own):
             stop = stop_record(im, st, other)
             if im[stop + codes.S_RCU] > 0:
                 a = im[codes.H_ACTOR] + other * ACTOR
-                st[im[a + codes.A_WORD]] |= (st[0] * 0 + 1) << (im[a + codes.A_SHIFT] + im[stop + codes.S_GRACE] + page)
+                st[im[a + codes.A_WORD]] |= (st[0] * 0 + 1) << (
+                    im[a + codes.A_SHIFT] + im[stop + codes.S_GRACE] + page
+                )
     if own >= 0:
         mem[own] |= (mem[own] * 0 + 1) << page
     return 0
@@ -343,7 +441,11 @@ def leave_reader(im, mem, st, actor, own):
     """End the actor's outermost reader: free what only it held up, let `synchronize_rcu` go on. Return 0 or a code."""
     mine = mem[own]
     for page in range(im[codes.H_PAGES]):
-        if (mine >> page) & 1 and not others_block(im, st, actor, page) and has_present(im, mem, st, page):
+        if (
+            (mine >> page) & 1
+            and not others_block(im, st, actor, page)
+            and has_present(im, mem, st, page)
+        ):
             return FREED_EMPTY
     for page in range(im[codes.H_PAGES]):
         if (mine >> page) & 1 and not others_block(im, st, actor, page):
@@ -353,7 +455,9 @@ def leave_reader(im, mem, st, actor, own):
         stop = stop_record(im, st, other)
         if other != actor and im[stop + codes.S_NOTE_KIND] == codes.NOTE_SYNC:
             a = im[codes.H_ACTOR] + other * ACTOR
-            st[im[a + codes.A_WORD]] &= ~((st[0] * 0 + 1) << (im[a + codes.A_SHIFT] + im[stop + codes.S_NOTE] + actor))
+            st[im[a + codes.A_WORD]] &= ~(
+                (st[0] * 0 + 1) << (im[a + codes.A_SHIFT] + im[stop + codes.S_NOTE] + actor)
+            )
     return 0
 
 
@@ -394,7 +498,9 @@ def execute_rcu(im, mem, st, at, regs, actor):
                 return FREED_EMPTY
             free_page(im, st, pointer - 1)
             return nxt
-        code = call_rcu(im, mem, st, at, actor, pointer - 1, grace if im[at + N_FLAGS] & codes.IN_RCU else -1)
+        code = call_rcu(
+            im, mem, st, at, actor, pointer - 1, grace if im[at + N_FLAGS] & codes.IN_RCU else -1
+        )
         return nxt if code == 0 else code
     if op == OP_SYNCBEGIN:
         mem[regs + im[at + N_DST]] = readers_now(im, st, actor, im[at + N_FLAGS] & codes.IN_RCU)
@@ -596,7 +702,9 @@ def queue_item(im, mem, st, at, regs):
     if im[at + N_OP] == OP_INITWORK:
         store_raw(im, st, inited, 1)
         return im[at + N_NEXT]
-    if not load_raw(im, st, inited) or (im[codes.H_DESTROYED] >= 0 and load_raw(im, st, im[codes.H_DESTROYED])):
+    if not load_raw(im, st, inited) or (
+        im[codes.H_DESTROYED] >= 0 and load_raw(im, st, im[codes.H_DESTROYED])
+    ):
         return WARNED
     store_raw(im, st, im[codes.H_QUEUE] + queue_length(im, st), pointer)
     mem[regs + im[at + N_DST]] = 1
@@ -659,7 +767,11 @@ def watch(im, mem, st, at, regs):
     if op == OP_UPDRETURN:
         noted = mem[regs + im[at + N_A]]
         for page in range(im[codes.H_PAGES]):
-            if (noted >> page) & 1 and page_state(im, st, page) != FREED and has_present(im, mem, st, page):
+            if (
+                (noted >> page) & 1
+                and page_state(im, st, page) != FREED
+                and has_present(im, mem, st, page)
+            ):
                 return ZAP_COMPLETE
         return nxt
     if op == OP_NOTRETURN:
@@ -668,7 +780,11 @@ def watch(im, mem, st, at, regs):
             return OOPS
         for page in range(im[codes.H_PAGES]):
             row = page_row(im, page, codes.P_SPT)
-            if row >= 0 and page_state(im, st, page) != FREED and (load(im, mem, st, row + idx) >> PRESENT_BIT) & 1:
+            if (
+                row >= 0
+                and page_state(im, st, page) != FREED
+                and (load(im, mem, st, row + idx) >> PRESENT_BIT) & 1
+            ):
                 return NOTIFIER
         return nxt
     pointer = mem[regs + im[at + N_A]]

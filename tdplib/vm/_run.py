@@ -10,7 +10,20 @@ from ._execute import (
     is_queued, running_item,
 )  # fmt: skip
 from ._memory import intern_word, is_invalid, load, load_raw, page_row, page_state, stop_record
-from .codes import ACTOR, BLOCKED, BOUND, BROKEN, M_WORDS, N_AUX, N_FLAGS, N_OP, N_STOP, NODE, REG, STOP
+from .codes import (
+    ACTOR,
+    BLOCKED,
+    BOUND,
+    BROKEN,
+    M_WORDS,
+    N_AUX,
+    N_FLAGS,
+    N_OP,
+    N_STOP,
+    NODE,
+    REG,
+    STOP,
+)
 
 MERGE, LOCKSET, ACQUIRE = 1, 2, 4
 LONG_RUN = 4000
@@ -47,7 +60,9 @@ def unpack(im, mem, st, actor):
     at = im[codes.H_REG] + im[stop + codes.S_REGS] * REG
     for k in range(im[stop + codes.S_COUNT]):
         r = at + k * REG
-        value = (st[word + im[r + codes.R_WORD]] >> (base + im[r + codes.R_SHIFT])) & im[r + codes.R_MASK]
+        value = (st[word + im[r + codes.R_WORD]] >> (base + im[r + codes.R_SHIFT])) & im[
+            r + codes.R_MASK
+        ]
         if im[r + codes.R_INTERNED]:
             value = mem[M_WORDS + value]
         mem[regs + im[r + codes.R_SLOT]] = value + im[r + codes.R_BIAS]
@@ -90,7 +105,9 @@ def is_free(im, mem, st, at, regs, actor):
         return mem[regs + im[at + codes.N_A]] == 0
     if not flags & codes.IDLE_OWNED:
         return False
-    pointer = mem[regs + (im[at + codes.N_OBJ] if op < OP_ZAPBEGIN and op != OP_FREE else im[at + codes.N_A])]
+    pointer = mem[
+        regs + (im[at + codes.N_OBJ] if op < OP_ZAPBEGIN and op != OP_FREE else im[at + codes.N_A])
+    ]
     if pointer == 0 or is_queued(im, st, pointer - 1):
         return False
     for other in range(im[codes.H_ACTORS]):

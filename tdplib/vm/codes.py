@@ -44,14 +44,40 @@ BOUND = -10
 
 # === node records in the image ===
 NODE = 16
-N_OP, N_DST, N_FIELD, N_OBJ, N_IDX, N_A, N_B, N_NEXT, N_TARGET, N_FLAGS, N_AUX, N_STOP, N_PAGEOBJ = range(13)
-STARTS, VISIBLE, OWNED, BREAKS, SELF_READS, OUTERMOST, IN_RCU, BLOCKING, ACQUIRES, IDLE_OWNED, RELEASES = (
-    1 << k for k in range(11)
-)
+(
+    N_OP,
+    N_DST,
+    N_FIELD,
+    N_OBJ,
+    N_IDX,
+    N_A,
+    N_B,
+    N_NEXT,
+    N_TARGET,
+    N_FLAGS,
+    N_AUX,
+    N_STOP,
+    N_PAGEOBJ,
+) = range(13)
+(
+    STARTS,
+    VISIBLE,
+    OWNED,
+    BREAKS,
+    SELF_READS,
+    OUTERMOST,
+    IN_RCU,
+    BLOCKING,
+    ACQUIRES,
+    IDLE_OWNED,
+    RELEASES,
+) = (1 << k for k in range(11))
 
 # === stop records: where an action may end; how the actor's block is laid out there ===
 STOP = 16
-S_NODE, S_HOLD, S_RCU, S_NOTE, S_NOTE_KIND, S_GRACE, S_RUNNING, S_REGS, S_COUNT, S_IDLE, S_END = range(11)
+S_NODE, S_HOLD, S_RCU, S_NOTE, S_NOTE_KIND, S_GRACE, S_RUNNING, S_REGS, S_COUNT, S_IDLE, S_END = (
+    range(11)
+)
 NOTE_FLUSH, NOTE_SYNC = 1, 2
 REG = 8
 R_SLOT, R_WORD, R_SHIFT, R_MASK, R_BIAS, R_INTERNED = range(6)
@@ -72,7 +98,21 @@ A_WORD, A_SHIFT, A_STOP_MASK, A_REGS, A_STOPS, A_VCPU, A_WORDS, A_ENTRY = range(
 
 # === page records: rows of the fields every page has, or -1 ===
 PAGE = 40
-P_STATE, P_NEXT, P_ON, P_ROLE, P_COUNT, P_SPT, P_ZAPPED, P_MARKED, P_INITED, P_CLEAR, P_CLEARS, P_SETS, P_SETS_N = range(13)
+(
+    P_STATE,
+    P_NEXT,
+    P_ON,
+    P_ROLE,
+    P_COUNT,
+    P_SPT,
+    P_ZAPPED,
+    P_MARKED,
+    P_INITED,
+    P_CLEAR,
+    P_CLEARS,
+    P_SETS,
+    P_SETS_N,
+) = range(13)
 UNALLOCATED, ALLOCATED, FREEING, FREED = range(4)
 
 # === header of the image ===

@@ -40,7 +40,15 @@ def field_value(system: System, st: np.ndarray, row: int) -> int:
     return value
 
 
-def lookup(system: System, st: np.ndarray, owner: str, name: str, obj: int = 0, idx: int = 0, default: int = 0) -> int:
+def lookup(
+    system: System,
+    st: np.ndarray,
+    owner: str,
+    name: str,
+    obj: int = 0,
+    idx: int = 0,
+    default: int = 0,
+) -> int:
     """Return a field's value by name, `default` if the system does not use it."""
     row = system.image.fields.get((owner, name, obj, idx, None))
     return default if row is None else field_value(system, st, row)
@@ -60,7 +68,9 @@ def standing(system: System, st: np.ndarray, actor: int) -> Standing:
     entries = int(im[c.H_REG]) + int(im[record + c.S_REGS]) * c.REG
     for k in range(int(im[record + c.S_COUNT])):
         r = entries + k * c.REG
-        value = (int(st[word + im[r + c.R_WORD]]) >> (base + int(im[r + c.R_SHIFT]))) & int(im[r + c.R_MASK])
+        value = (int(st[word + im[r + c.R_WORD]]) >> (base + int(im[r + c.R_SHIFT]))) & int(
+            im[r + c.R_MASK]
+        )
         if im[r + c.R_INTERNED]:
             value = int(mem[c.M_WORDS + value])
         by_slot[int(im[r + c.R_SLOT])] = value + int(im[r + c.R_BIAS])
@@ -125,7 +135,9 @@ def readers(system: System, st: np.ndarray) -> list[int]:
 
 def grace(system: System, st: np.ndarray) -> dict[int, list[int]]:
     """Return, for each page handed to call_rcu and not freed yet, the readers it waits for."""
-    found = {p: [] for p in range(system.pages) if lookup(system, st, "page", "state", p) == c.FREEING}
+    found = {
+        p: [] for p in range(system.pages) if lookup(system, st, "page", "state", p) == c.FREEING
+    }
     for actor in range(len(system.actors)):
         bits = standing(system, st, actor).values.get(None, 0)
         for page in iterate_bits(bits):

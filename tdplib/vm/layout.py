@@ -21,7 +21,17 @@ from . import codes as c
 
 WORD_TYPES = ("u32", "u64", "role", "bits")
 """Field types held as a number of the table of words."""
-WRITERS = ("STORE", "XCHG", "CMPXCHG", "TRYCMPXCHG", "ATOMICADD", "REFINC", "REFINCNZ", "REFDEC", "REFDECTEST")
+WRITERS = (
+    "STORE",
+    "XCHG",
+    "CMPXCHG",
+    "TRYCMPXCHG",
+    "ATOMICADD",
+    "REFINC",
+    "REFINCNZ",
+    "REFDEC",
+    "REFDECTEST",
+)
 
 
 @dataclass
@@ -172,7 +182,11 @@ class Builder:
 
     def store_or_fix(self, made: Field) -> None:
         """Give a field its bits; one that nobody writes is a constant."""
-        if (made.owner, made.name) not in self.written and made.owner in ("kvm", "vcpu", "page") and made.type not in ("flag", "state", "pointer"):
+        if (
+            (made.owner, made.name) not in self.written
+            and made.owner in ("kvm", "vcpu", "page")
+            and made.type not in ("flag", "state", "pointer")
+        ):
             made.const, made.flags = self.start_value(made), c.F_CONST
             return
         self.size(made)
@@ -190,7 +204,12 @@ class Builder:
     def kvm_fields(self) -> None:
         """Add the fields of the one kvm, the list head and the queue."""
         for owner, name, type_, _bit in sorted(self.used, key=str):
-            if owner == "kvm" and type_ in symbols.NUMBER_LIMITS or owner == "kvm" and type_ == "page":
+            if (
+                owner == "kvm"
+                and type_ in symbols.NUMBER_LIMITS
+                or owner == "kvm"
+                and type_ == "page"
+            ):
                 self.store_or_fix(self.rows[self.add("kvm", name, type_, 0)])
         self.head = self.queue = self.destroyed = -1
         if self.has("LISTFIRST", "LISTNEXT", "LISTADD", "LISTADDTAIL", "LISTDEL", "LISTEMPTY"):
@@ -206,7 +225,9 @@ class Builder:
 
     def vcpu_names(self) -> list[tuple]:
         """Return the (name, type) of the vCPU fields in use, `requests` first."""
-        found = [("requests", "flag")] if self.has("REQALL", "REQMAKE", "REQTEST", "REQCHECK") else []
+        found = (
+            [("requests", "flag")] if self.has("REQALL", "REQMAKE", "REQTEST", "REQCHECK") else []
+        )
         named = {(n, "role" if b else t) for o, n, t, b in self.used if o == "vcpu"}
         return found + sorted(named)
 
@@ -224,17 +245,26 @@ class Builder:
                 self.vroot = first
                 for v in range(self.shape.vcpus):
                     self.rows[first + v].kind = c.K_VCPU_ROOT
-        for _owner, name, _t, bit in sorted((u for u in self.used if u[0] == "vcpu" and u[3]), key=str):
+        for _owner, name, _t, bit in sorted(
+            (u for u in self.used if u[0] == "vcpu" and u[3]), key=str
+        ):
             for v in range(self.shape.vcpus):
                 self.add("vcpu", name, "bits", v, 0, bit)
 
     def page_fields(self) -> None:
         """Add the fields of every page slot; the rows to clear when a page is freed are consecutive."""
-        named = sorted({(n, "role" if b else t) for o, n, t, b in self.used if o == "page"} - {("link", "node"), ("rcu_head", "rcu_head"), ("tdp_mmu_async_work", "work")})
+        named = sorted(
+            {(n, "role" if b else t) for o, n, t, b in self.used if o == "page"}
+            - {("link", "node"), ("rcu_head", "rcu_head"), ("tdp_mmu_async_work", "work")}
+        )
         extra = []
         if self.head >= 0:
             extra += [("next", "pointer"), ("on", "flag")]
-        extra += [("zapped", "flag")] * self.has("ZAPBEGIN", "ZAPEND") + [("marked", "flag")] * self.has("MARKED") + [("inited", "flag")] * self.has("INITWORK", "QUEUE")
+        extra += (
+            [("zapped", "flag")] * self.has("ZAPBEGIN", "ZAPEND")
+            + [("marked", "flag")] * self.has("MARKED")
+            + [("inited", "flag")] * self.has("INITWORK", "QUEUE")
+        )
         self.page_first: list[int] = []
         for page in range(self.shape.pages):
             state = self.add("page", "state", "state", page)
@@ -245,7 +275,9 @@ class Builder:
                     made = self.rows[self.add("page", name, type_, page, k)]
                     self.store_or_fix(made)
                     made.kind = {"role": c.K_ROLE, "spt": c.K_SPT}.get(name, c.K_PLAIN)
-        self.page_clears = len(named) + len(extra) + (self.shape.entries - 1) * any(n == "spt" for n, _ in named)
+        self.page_clears = (
+            len(named) + len(extra) + (self.shape.entries - 1) * any(n == "spt" for n, _ in named)
+        )
         bits = sorted((u for u in self.used if u[0] == "page" and u[3]), key=str)
         for page in range(self.shape.pages):
             for _owner, name, _t, bit in bits:
@@ -259,8 +291,15 @@ class Builder:
         found = {}
         live = [r for r in code.program.regs if node.live >> r.index & 1]
         for reg in live:
-            if reg.kind == "note" and node.op.code in ("FLUSHWAIT", "FLUSHDESTROY", "SYNCWAIT") and node.op.a is reg:
-                found["note"] = (reg, 2 * self.shape.pages if node.op.code != "SYNCWAIT" else len(self.actors))
+            if (
+                reg.kind == "note"
+                and node.op.code in ("FLUSHWAIT", "FLUSHDESTROY", "SYNCWAIT")
+                and node.op.a is reg
+            ):
+                found["note"] = (
+                    reg,
+                    2 * self.shape.pages if node.op.code != "SYNCWAIT" else len(self.actors),
+                )
             if reg.kind == "running":
                 found["running"] = (reg, 4)
         if node.hold.rcu and self.has("CALLRCU"):
@@ -296,7 +335,9 @@ class Builder:
                     shift += width
             live = [regs[k] for k in iterate_bits(node.live)]
             done = {id(reg) for reg, _ in special.values()}
-            for reg in sorted((r for r in live if id(r) not in done), key=lambda r: (-self.reg_width(r), r.index)):
+            for reg in sorted(
+                (r for r in live if id(r) not in done), key=lambda r: (-self.reg_width(r), r.index)
+            ):
                 width = self.reg_width(reg)
                 if shift + width > 64:
                     word, shift = word + 1, 0
@@ -322,7 +363,11 @@ class Builder:
         taken: set[int] = set()
         for actor, (code, _) in enumerate(self.actors):
             plan, vcpu = self.plans[id(code)], self.vcpu_of(actor)
-            mine = [r for r in self.vcpu_rows if self.rows[r].obj == vcpu] if vcpu >= 0 and vcpu not in taken else []
+            mine = (
+                [r for r in self.vcpu_rows if self.rows[r].obj == vcpu]
+                if vcpu >= 0 and vcpu not in taken
+                else []
+            )
             taken.add(vcpu)
             for row in mine:
                 self.fix_or_size(self.rows[row])
@@ -357,7 +402,9 @@ class Builder:
         """Let the bit-fields of a vCPU's role read the bits of its word."""
         for (owner, name, obj, _idx, bit), row in self.fields.items():
             if owner == "vcpu" and bit is not None:
-                self.overlay(bit, self.rows[self.fields[("vcpu", name, obj, 0, None)]], self.rows[row])
+                self.overlay(
+                    bit, self.rows[self.fields[("vcpu", name, obj, 0, None)]], self.rows[row]
+                )
 
     # === writing the image ===
 
@@ -424,7 +471,16 @@ class ImageWriter:
             # a 32-bit "bit-field" is the whole word: no masking
             flags = made.flags & ~c.F_BITS if width == 32 else made.flags
             mask = (1 << width) - 1 if flags & c.F_BITS else 0
-            self.im += [word, made.shift, (1 << made.width) - 1 if made.width else 0, flags, shift, mask, made.limit, made.kind]
+            self.im += [
+                word,
+                made.shift,
+                (1 << made.width) - 1 if made.width else 0,
+                flags,
+                shift,
+                mask,
+                made.limit,
+                made.kind,
+            ]
 
     def pages(self) -> dict[tuple, int]:
         """Write the page records; return the column of each (name, bit)."""
@@ -437,7 +493,9 @@ class ImageWriter:
                 columns[(name, bit)] = c.P_SETS_N + 1 + len(columns) - len(fixed)
         own = len(columns) - len(fixed)
         if own > c.PAGE - c.P_SETS_N - 1:
-            raise BadValueError(f"{own} fields of kvm_mmu_page beside the base ones are in use; the machine has room for {c.PAGE - c.P_SETS_N - 1}")
+            raise BadValueError(
+                f"{own} fields of kvm_mmu_page beside the base ones are in use; the machine has room for {c.PAGE - c.P_SETS_N - 1}"
+            )
         first = len(self.im)
         self.im[c.H_PAGE] = first
         self.im += [-1] * (c.PAGE * b.shape.pages)
@@ -536,13 +594,26 @@ class ImageWriter:
         """Return a node's flags."""
         op, b = node.op, self.b
         runners = [k for k, (other, _) in enumerate(b.actors) if other is code]
-        found = c.STARTS * op.starts | c.VISIBLE * op.visible | c.BREAKS * bool(node.breaks) | c.IN_RCU * bool(node.hold.rcu)
+        found = (
+            c.STARTS * op.starts
+            | c.VISIBLE * op.visible
+            | c.BREAKS * bool(node.breaks)
+            | c.IN_RCU * bool(node.hold.rcu)
+        )
         if op.visible:
-            found |= {"yes": c.OWNED, "idle": c.IDLE_OWNED, "no": 0}[b.owned.ownership(runners, node)]
-        found |= c.BLOCKING * (op.code in BLOCKING) | c.RELEASES * (op.code in RELEASES) | c.ACQUIRES * (op.code in ("RLOCK", "WLOCK", "WLOCK2", "MLOCK"))
+            found |= {"yes": c.OWNED, "idle": c.IDLE_OWNED, "no": 0}[
+                b.owned.ownership(runners, node)
+            ]
+        found |= (
+            c.BLOCKING * (op.code in BLOCKING)
+            | c.RELEASES * (op.code in RELEASES)
+            | c.ACQUIRES * (op.code in ("RLOCK", "WLOCK", "WLOCK2", "MLOCK"))
+        )
         if op.code in ("WLOCK", "WLOCK2") and node.hold.mode(op.lock) & READS:
             found |= c.SELF_READS
-        if (op.code == "RCUUNLOCK" and node.hold.rcu == 1) or (op.code == "RCULOCK" and node.hold.rcu == 0):
+        if (op.code == "RCUUNLOCK" and node.hold.rcu == 1) or (
+            op.code == "RCULOCK" and node.hold.rcu == 0
+        ):
             found |= c.OUTERMOST
         return found
 
@@ -553,14 +624,36 @@ class ImageWriter:
             node = code.nodes[at]
             row = [0] * c.STOP
             row[c.S_NODE], row[c.S_HOLD], row[c.S_RCU] = base + at, hold_bits(node), node.hold.rcu
-            row[c.S_NOTE], row[c.S_GRACE], row[c.S_RUNNING] = (shifts.get(k, -1) for k in ("note", "grace", "running"))
-            row[c.S_NOTE_KIND] = {"FLUSHWAIT": c.NOTE_FLUSH, "FLUSHDESTROY": c.NOTE_FLUSH, "SYNCWAIT": c.NOTE_SYNC}.get(node.op.code, 0)
+            row[c.S_NOTE], row[c.S_GRACE], row[c.S_RUNNING] = (
+                shifts.get(k, -1) for k in ("note", "grace", "running")
+            )
+            row[c.S_NOTE_KIND] = {
+                "FLUSHWAIT": c.NOTE_FLUSH,
+                "FLUSHDESTROY": c.NOTE_FLUSH,
+                "SYNCWAIT": c.NOTE_SYNC,
+            }.get(node.op.code, 0)
             row[c.S_REGS], row[c.S_COUNT] = len(reg_rows) // c.REG, len(entries)
-            row[c.S_IDLE], row[c.S_END] = int(node.op.code == "WQNEXT"), int(node.op.code == "END" and not node.breaks)
+            row[c.S_IDLE], row[c.S_END] = (
+                int(node.op.code == "WQNEXT"),
+                int(node.op.code == "END" and not node.breaks),
+            )
             stop_rows += row
             for reg, word, shift, width in entries:
-                bias = min(reg.low, 0) if reg is not None and not reg.interned and reg.kind == "num" else 0
-                reg_rows += [slots[reg] if reg is not None else 0, word, shift, (1 << width) - 1, bias, int(reg is not None and reg.interned), 0, 0]
+                bias = (
+                    min(reg.low, 0)
+                    if reg is not None and not reg.interned and reg.kind == "num"
+                    else 0
+                )
+                reg_rows += [
+                    slots[reg] if reg is not None else 0,
+                    word,
+                    shift,
+                    (1 << width) - 1,
+                    bias,
+                    int(reg is not None and reg.interned),
+                    0,
+                    0,
+                ]
 
     def actors(self, stop_base: dict) -> None:
         """Write the actor records and their registers, constants and arguments filled in."""
@@ -568,8 +661,16 @@ class ImageWriter:
         for k, (code, args) in enumerate(self.b.actors):
             block, plan = self.b.blocks[k], self.b.plans[id(code)]
             row = [0] * c.ACTOR
-            row[c.A_WORD], row[c.A_SHIFT], row[c.A_STOP_MASK] = block.word, block.shift, (1 << plan["base"]) - 1
-            row[c.A_STOPS], row[c.A_VCPU], row[c.A_WORDS] = stop_base[id(code)], self.b.vcpu_of(k), block.words
+            row[c.A_WORD], row[c.A_SHIFT], row[c.A_STOP_MASK] = (
+                block.word,
+                block.shift,
+                (1 << plan["base"]) - 1,
+            )
+            row[c.A_STOPS], row[c.A_VCPU], row[c.A_WORDS] = (
+                stop_base[id(code)],
+                self.b.vcpu_of(k),
+                block.words,
+            )
             row[c.A_ENTRY] = len(self.mem)
             for word in range(block.words):
                 bits = block.control if block.words == 1 else 64
@@ -605,5 +706,9 @@ def hold_bits(node: Node) -> int:
     """Return what is held at a node as S_HOLD bits."""
     found = 0
     for k, mode in enumerate(node.hold.modes):
-        found |= (c.L_READ * bool(mode & READS) | c.L_WAIT * bool(mode & WAIT) | c.L_WRITE * bool(mode & WRITE)) << (4 * k)
+        found |= (
+            c.L_READ * bool(mode & READS)
+            | c.L_WAIT * bool(mode & WAIT)
+            | c.L_WRITE * bool(mode & WRITE)
+        ) << (4 * k)
     return found

@@ -61,7 +61,9 @@ class System:
             from .layout import Builder, Shape
 
             owns = self.world.constants.get("TDP_MMU_OWNS_ROOT", 0)
-            shape = Shape(self.entries, self.pages, self.vcpus, self.word_bits, self.root_role, owns)
+            shape = Shape(
+                self.entries, self.pages, self.vcpus, self.word_bits, self.root_role, owns
+            )
             self._image = Builder(self.world, self.codes, Owned(self.codes), shape).build()
         return self._image
 
@@ -84,7 +86,9 @@ class System:
         """Return the actors that are interchangeable: same code, same numbers; vCPUs differ in nothing but which they are."""
         found: dict[tuple, list[int]] = {}
         for k, (code, args) in enumerate(self.codes):
-            numbers = tuple(v for v, kind in zip(args, code.program.kinds, strict=True) if kind == "num")
+            numbers = tuple(
+                v for v, kind in zip(args, code.program.kinds, strict=True) if kind == "num"
+            )
             found.setdefault((id(code), numbers), []).append(k)
         return [g for g in found.values() if len(g) > 1]
 
@@ -93,7 +97,9 @@ def code_text(unit: Unit) -> str:
     """Return what a unit means: its tree without docstrings and positions."""
     parts = []
     for node in unit.tree.body:
-        if isinstance(node, (ast.Import, ast.ImportFrom)) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+        if isinstance(node, (ast.Import, ast.ImportFrom)) or (
+            isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        ):
             continue
         parts.append(dump(node))
     return "\n".join(sorted(parts))
@@ -102,7 +108,12 @@ def code_text(unit: Unit) -> str:
 def dump(node: ast.AST) -> str:
     """Dump a definition without its docstring."""
     body = getattr(node, "body", None)
-    if isinstance(body, list) and body and isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+    if (
+        isinstance(body, list)
+        and body
+        and isinstance(body[0], ast.Expr)
+        and isinstance(body[0].value, ast.Constant)
+    ):
         node = type(node)(**{**{f: getattr(node, f, None) for f in node._fields}, "body": body[1:]})
     return ast.dump(node)
 
@@ -131,19 +142,33 @@ def build(
     if not 1 <= pages <= MAX_PAGES:
         raise BadValueError(f"a system has 1 to {MAX_PAGES} page slots; {pages} were asked for")
     if vcpus is None:
-        vcpus = 1 + max((int(a[4:]) for actor in actors for a in actor.args if isinstance(a, str) and a.startswith("vcpu")), default=0)
+        vcpus = 1 + max(
+            (
+                int(a[4:])
+                for actor in actors
+                for a in actor.args
+                if isinstance(a, str) and a.startswith("vcpu")
+            ),
+            default=0,
+        )
     world = join(units, entries=entries, levels=levels, vcpus=vcpus)
     codes = compile_actors(world, actors, strict)
     return System(world, tuple(actors), codes, entries, pages, vcpus, root_role)
 
 
-def compile_actors(world: World, actors: tuple[Actor, ...], strict: bool) -> list[tuple[Code, tuple[int, ...]]]:
+def compile_actors(
+    world: World, actors: tuple[Actor, ...], strict: bool
+) -> list[tuple[Code, tuple[int, ...]]]:
     """Compile each actor's function once for all actors that run it."""
     runs: dict[tuple, list[tuple[int, ...]]] = {}
     keys = []
     for actor in actors:
-        kinds = tuple("kvm" if a == "kvm" else "vcpu" if isinstance(a, str) else "num" for a in actor.args)
-        values = tuple(1 if a == "kvm" else int(a[4:]) if isinstance(a, str) else int(a) for a in actor.args)
+        kinds = tuple(
+            "kvm" if a == "kvm" else "vcpu" if isinstance(a, str) else "num" for a in actor.args
+        )
+        values = tuple(
+            1 if a == "kvm" else int(a[4:]) if isinstance(a, str) else int(a) for a in actor.args
+        )
         keys.append((actor.function, kinds, values))
         runs.setdefault((actor.function, kinds), []).append(values)
     made = {}
