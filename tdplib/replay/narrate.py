@@ -1,6 +1,4 @@
-"""
-What happened, in words: one sentence an operation.
-"""
+"""What happened, in words: one sentence an operation."""
 
 from __future__ import annotations
 
@@ -122,7 +120,11 @@ def field_said(system: System, h: Happened) -> str:
 
 
 def plain(system: System, node: Node, obj, a, result, names: list[str]) -> str:
-    """Return the sentence for an operation that is not on one field; `result` is None if it has not happened yet."""
+    """
+    Return the sentence for an operation that is not on one field.
+
+    `result` is None if it has not happened yet.
+    """
     op = node.op
     page = page_name(obj if op.place is not None and op.place.owner == "page" else (a or 0))
     done = result is not None
@@ -144,6 +146,7 @@ def plain(system: System, node: Node, obj, a, result, names: list[str]) -> str:
         "UPDBEGIN": "the update begins: from here on its roots count", "UPDRETURN": "the fast zap has returned: no SPTE may be left",
         "NOTRETURN": "the notifier is through: no SPTE for its gfn may be left", "ZAPBEGIN": f"begins to zap {page}", "ZAPEND": f"has zapped all of {page}",
         "MARKED": f"is told that it was the one to mark {page} invalid", "WARN": "WARN_ON: its condition is true", "END": "ends",
+        "ASSERTHELD": f"asserts that it holds {op.lock}", "ASSERTREAD": f"asserts that it holds {op.lock} for read", "ASSERTWRITE": f"asserts that it holds {op.lock} for write",
     }  # fmt: skip
     return texts.get(op.code, op.code.lower())
 

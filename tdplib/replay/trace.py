@@ -1,6 +1,4 @@
-"""
-A trace: the steps of one path, each with what happened in it, in words.
-"""
+"""A trace: the steps of one path, each with what happened in it, in words."""
 
 from __future__ import annotations
 
@@ -10,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..properties import Property
+from ..vm import decode
 from ..vm.system import System
 from . import board as boards
 from . import narrate
@@ -22,7 +21,12 @@ SOURCE = 42
 
 @dataclass(frozen=True)
 class Action:
-    """One operation of a step: where it stands in the source, what it did in words, what kind it is, which parts of the board it changed."""
+    """
+    One operation of a step.
+
+    Where it stands in the source, what it did in words, what kind it is, which parts of the board
+    it changed.
+    """
 
     function: str
     file: str
@@ -49,7 +53,8 @@ class Trace:
     """
     A path through a system.
 
-    code : its schedule code; actors : their names; steps : what happened; broken : name of the property that the last step broke (or the
+    code : its schedule code; actors : their names; steps : what happened; broken : name of the
+        property that the last step broke (or the
     state after it: then `at_end`), or None; sentence : what that means
     """
 
@@ -80,7 +85,11 @@ class Trace:
 
 
 def make_step(system: System, number: int, actor: int, taken: Taken, previous: int | None) -> Step:
-    """Return the Step for what one action did; only what acts on shared memory, or breaks something, is told."""
+    """
+    Return the Step for what one action did.
+
+    Only what acts on shared memory, or breaks something, is told.
+    """
     code, _ = system.codes[actor]
     names = boards.names(system)
     actions = []
@@ -91,7 +100,7 @@ def make_step(system: System, number: int, actor: int, taken: Taken, previous: i
         frame = code.program.frames[op.frame]
         unit, _node = system.world.functions[frame.function]
         effect = narrate.said(system, h, names)
-        queued = op.code == "WLOCK" and not h.breaks and goes_on_waiting(taken, k, code)
+        queued = op.code == "WLOCK" and not h.breaks and goes_on_waiting(system, taken, k, actor)
         if queued:
             effect = f"queues for {op.lock} as a writer: it is taken, and new readers now wait"
         actions.append(
@@ -124,21 +133,18 @@ def make_step(system: System, number: int, actor: int, taken: Taken, previous: i
     )
 
 
-def goes_on_waiting(taken: Taken, k: int, code) -> bool:
-    """Tell whether a `write_lock` had to queue: the program went to its waiting place, or ends the step there."""
+def goes_on_waiting(system: System, taken: Taken, k: int, actor: int) -> bool:
+    """
+    Tell whether the `write_lock` done as the step's k-th operation had to queue.
+
+    The actor is now a waiting writer.
+    """
     if k + 1 < len(taken.happened):
         return taken.happened[k + 1].node.op.code == "WLOCK2"
-    node = taken.happened[k].node
-    return (
-        node.target >= 0
-        and taken.state is not None
-        and code.nodes[node.target] is taken_at(taken, code)
-    )
-
-
-def taken_at(taken: Taken, code):
-    """Return the node where the step ended, if it is known."""
-    return getattr(taken, "stands", None)
+    if taken.state is None:
+        return False
+    lock = taken.happened[k].node.op.lock
+    return actor in decode.holders(system, taken.state)[lock]["waiting"]
 
 
 def changes(system: System, h) -> tuple[str, ...]:
@@ -166,7 +172,11 @@ def text(trace: Trace) -> str:
 
 
 def step_lines(step: Step) -> list[str]:
-    """Return a step as a listing: the function, then for each operation its line, its source and what it did."""
+    """
+    Return a step as a listing.
+
+    The function, then for each operation its line, its source and what it did.
+    """
     lines, function = [f"{step.number}. {step.actor_name}"], None
     for action in step.actions:
         if action.function != function:
