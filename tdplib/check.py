@@ -1,5 +1,7 @@
 """
-`check`: run kernel Python through every interleaving of a scenario, and say what can break and how soon.
+`check`: kernel Python through every interleaving of a scenario.
+
+It says what can break, and how soon.
 """
 
 from __future__ import annotations
@@ -23,11 +25,14 @@ class Verdict:
 
     Attributes
     ----------
-    status : "holds" (every interleaving was visited, nothing broke), "violated", or "incomplete" (a bound was met and nothing broke before:
-        nothing is proved)
-    property : name of the property whose violation is the shortest, or None; sentence : what that means
-    properties : all properties that can be broken first on some path, the soonest first; advice : notes that are no errors ("wasted-zap")
-    states, transitions, depth : distinct states, actions taken, largest distance from the start; seconds
+    status : "holds" (every interleaving was visited, nothing broke), "violated", or "incomplete" (a
+        bound was met and nothing broke before: nothing is proved)
+    property : name of the property whose violation is the shortest, or None; sentence : what that
+        means
+    properties : all properties that can be broken first on some path, the soonest first; advice :
+        notes that are no errors ("wasted-zap")
+    states, transitions, depth : distinct states, actions taken, largest distance from the start;
+        seconds
     complete : every reachable state was visited; stopped_by : the bounds that were met, if not
     """
 
@@ -127,18 +132,22 @@ def check(
 
     Parameters
     ----------
-    code : a function, a list of functions, source text or a path: they replace the functions of the same name in `base`. Or the name of a
-        protocol, to check that one as it is (see `tdplib.protocols.names()`). None checks `base`.
+    code : a function, a list of functions, source text or a path: they replace the functions of the
+        same name in `base`. Or the name of a protocol, to check that one as it is (see
+        `tdplib.protocols.names()`). None checks `base`.
     base : the protocol the code stands on
     scenario : a name, a `Scenario`, or None for the protocol's own
-    properties : names of the properties to look at (None: all); the others are not told, their paths still end where they break
-    max_states, max_memory (bytes), max_seconds : bounds; when one is met the verdict is not complete, and says so first
+    properties : names of the properties to look at (None: all); the others are not told, their
+        paths still end where they break
+    max_states, max_memory (bytes), max_seconds : bounds; when one is met the verdict is not
+        complete, and says so first
     reductions : which of "merge", "lockset", "acquire", "symmetry" are on; none changes a verdict
     progress : called as progress(states, depth, seconds, memory) every so often
 
     Raises
     ------
-    LanguageError : the code is not kernel Python; file, line, column, what was found and what to write
+    LanguageError : the code is not kernel Python; file, line, column, what was found and what to
+        write
     BadValueError : a name or a number that does not exist
 
     Examples
@@ -199,9 +208,23 @@ def conclude(about, found, wanted) -> Verdict:
     status = "violated" if first else "holds" if found.complete else "incomplete"
     name = about.protocol + ("+code" if about.own is not None else "")
     return Verdict(
-        status, first, find(first).sentence if first else None, tuple(order), advice, found.states, found.transitions, found.depth, found.seconds,
-        found.complete, found.stopped_by, name, about.scenario, found.memory, found, about,
-    )  # fmt: skip
+        status,
+        first,
+        find(first).sentence if first else None,
+        tuple(order),
+        advice,
+        found.states,
+        found.transitions,
+        found.depth,
+        found.seconds,
+        found.complete,
+        found.stopped_by,
+        name,
+        about.scenario,
+        found.memory,
+        found,
+        about,
+    )
 
 
 def headline(verdict: Verdict) -> str:
@@ -213,7 +236,11 @@ def headline(verdict: Verdict) -> str:
         "incomplete": "nothing broke in what was visited, which proves nothing",
     }[verdict.status]
     scenario = getattr(verdict.scenario, "name", verdict.scenario)
-    return f"{lead}{what}   [{verdict.protocol}, scenario {scenario}: {verdict.states:,} states, {verdict.transitions:,} transitions, depth {verdict.depth}, {verdict.seconds:.2f} s]"
+    return (
+        f"{lead}{what}   [{verdict.protocol}, scenario {scenario}: "
+        f"{verdict.states:,} states, {verdict.transitions:,} transitions, depth {verdict.depth}, "
+        f"{verdict.seconds:.2f} s]"
+    )
 
 
 def text(verdict: Verdict) -> str:

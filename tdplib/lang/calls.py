@@ -1,7 +1,8 @@
 """
 Calls in kernel Python: a unit's own functions (inlined) and the primitives.
 
-Each primitive's arguments are read off its `params` letters in `symbols`; what remains special stands in `SPECIAL`.
+Each primitive's arguments are read off its `params` letters in `symbols`; what remains special
+stands in `SPECIAL`.
 """
 
 from __future__ import annotations
@@ -154,7 +155,8 @@ def call_function(self, node: ast.Call, wanted: bool):
     if len(node.args) != len(names):
         self.fail(
             node,
-            f"`{node.func.id}` takes {len(names)} argument{'s' * (len(names) != 1)} ({', '.join(names)}) and is given {len(node.args)}",
+            f"`{node.func.id}` takes {len(names)} argument{'s' * (len(names) != 1)} "
+            f"({', '.join(names)}) and is given {len(node.args)}",
             "pass exactly these",
         )
     args = []
@@ -169,7 +171,11 @@ def call_function(self, node: ast.Call, wanted: bool):
 
 
 def unreached_call(self, args: list):
-    """A call in a branch that is never taken: its arguments are read, its body is left out (which is what bounds a recursion)."""
+    """
+    A call in a branch that is never taken.
+
+    Its arguments are read, its body is left out (which is what bounds a recursion).
+    """
     for value in args:
         self.emit("MOV", dst=self.reg(value.kind), a=value.operand)
     dst = self.reg("any")
@@ -243,7 +249,8 @@ def primitive(self, node: ast.Call, row: symbols.Primitive):
         needs = ", ".join(ADVICE[p].split(",")[0].split(":")[0] for p in row.params) or "none"
         self.fail(
             node,
-            f"`{row.name}` takes {len(row.params)} argument{'s' * (len(row.params) != 1)} ({needs}) and is given {len(node.args)}",
+            f"`{row.name}` takes {len(row.params)} argument{'s' * (len(row.params) != 1)} "
+            f"({needs}) and is given {len(node.args)}",
             "pass exactly these",
         )
     parts = [
@@ -382,7 +389,8 @@ def check_store(self, parts: list) -> None:
         if isinstance(part, Value) and not fits(kind_of(parts[0]), part.kind):
             self.fail(
                 self.node,
-                f"`{parts[0].name}` holds a {KIND_WORDS[kind_of(parts[0])]} and is given a {KIND_WORDS[part.kind]}",
+                f"`{parts[0].name}` holds a {KIND_WORDS[kind_of(parts[0])]} "
+                f"and is given a {KIND_WORDS[part.kind]}",
                 "store the same kind",
             )
 
@@ -485,7 +493,11 @@ def _run_work(self, node, parts):
 
 
 def _update_note(self, node, parts):
-    """Remember, in a hidden register, the pages that exist when an update begins; its return looks at them."""
+    """
+    Remember, in a hidden register, the pages that exist when an update begins.
+
+    Its return looks at them.
+    """
     if self.update_note is None:
         self.update_note = self.reg("note")
     begins = node.func.id == "model_update_begins"
@@ -495,7 +507,11 @@ def _update_note(self, node, parts):
 
 
 def _workqueue(self, node, parts):
-    """Take or finish an item; a hidden register remembers which one is running, for a flush to count."""
+    """
+    Take or finish an item.
+
+    A hidden register remembers which one is running, for a flush to count.
+    """
     if self.running is None:
         self.running = self.reg("running")
     if node.func.id == "workqueue_done":

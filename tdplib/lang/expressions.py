@@ -1,7 +1,8 @@
 """
 Expressions and places of kernel Python: what a name, a field path, an operator gives.
 
-These are methods of `lower.Lowering`, kept here because they are one subject: from an `ast.expr` to a `Value` or a `Place`.
+These are methods of `lower.Lowering`, kept here because they are one subject: from an `ast.expr` to
+a `Value` or a `Place`.
 """
 
 from __future__ import annotations
@@ -221,7 +222,11 @@ def boolean(self, node: ast.BoolOp):
 
 
 def never_evaluated(self, parts: list[ast.expr]) -> None:
-    """Lower what `and` / `or` never comes to, behind a branch that is never taken: slips are told, locals read there stay live."""
+    """
+    Lower what `and` / `or` never comes to, behind a branch that is never taken.
+
+    Slips are told, locals read there stay live.
+    """
     over = self.label()
     self.emit("BNZ", a=Const(1), target=over)
     self.unreached += 1
@@ -306,7 +311,7 @@ def role_bits(self, node: ast.Attribute) -> tuple[int, int]:
 
 
 def store(self, target: ast.expr, value) -> None:
-    """Store a Value into a field (one visible operation), or into a part of a local role (private)."""
+    """Store into a field (one visible operation), or into a part of a local role (private)."""
     from .lower import KIND_WORDS, fits
 
     role = local_role(self, target)
@@ -325,7 +330,8 @@ def store(self, target: ast.expr, value) -> None:
     if not fits(kind, value.kind):
         self.fail(
             target,
-            f"`{found.name}` holds a {KIND_WORDS[kind]} and is given {article(KIND_WORDS[value.kind])}",
+            f"`{found.name}` holds a {KIND_WORDS[kind]} and "
+            f"is given {article(KIND_WORDS[value.kind])}",
             "store the same kind" + (" (`.role.word` takes a number)" if kind == "role" else ""),
         )
     self.emit("STORE", place=found, a=value.operand, visible=True)
@@ -440,7 +446,7 @@ def field_type(self, node: ast.Attribute, struct: str) -> str:
 
 
 def member(self, node: ast.Attribute, owner: str, obj: Operand, struct: str):
-    """Return the Place of one member, a bit-field of a role included, or (operand, kind) of a constant one."""
+    """Return the Place of a member, also of a role's bit, or (operand, kind) of a constant one."""
     if struct == "any":
         return (obj, "any")
     if struct.startswith("role:"):

@@ -1,8 +1,11 @@
 """
-What is true at each place of a step program: which locks are held, which registers are live, what range a register has.
+What is true at each place of a step program.
 
-Locks are followed exactly: a place reached with two different sets of locks becomes two places. So who holds what is known from where an
-actor stands, costs no bits in a state, and an assertion or an unlock is judged once, here.
+Which locks are held, which registers are live, what range a register has.
+
+Locks are followed exactly: a place reached with two different sets of locks becomes two places. So
+who holds what is known from where an actor stands, costs no bits in a state, and an assertion or an
+unlock is judged once, here.
 """
 
 from __future__ import annotations
@@ -26,7 +29,11 @@ WIDE = 1 << 16
 
 @dataclass(frozen=True)
 class Hold:
-    """What an actor holds at a place: one mode per lock of `symbols.LOCK_RANK`, and its RCU nesting."""
+    """
+    What an actor holds at a place.
+
+    One mode per lock of `symbols.LOCK_RANK`, and its RCU nesting.
+    """
 
     modes: tuple[int, ...] = (0,) * len(symbols.LOCK_RANK)
     rcu: int = 0
@@ -53,7 +60,11 @@ class Hold:
 
 @dataclass
 class Node:
-    """A place of the program with what is held there. `breaks` names the property that stepping from here breaks, whatever the state."""
+    """
+    A place of the program with what is held there.
+
+    `breaks` names the property that stepping from here breaks, whatever the state.
+    """
 
     op: Op
     hold: Hold
@@ -66,7 +77,11 @@ class Node:
 
 @dataclass
 class Code:
-    """A program ready to be laid out: its nodes, the first of them the entry; `stops` are the nodes where an action may end."""
+    """
+    A program ready to be laid out: its nodes, the first of them the entry.
+
+    `stops` are the nodes where an action may end.
+    """
 
     program: Program
     nodes: list[Node]
@@ -155,7 +170,11 @@ def op_successors(ops: list[Op], at: int) -> list[int]:
 
 
 def find_live(ops: list[Op]) -> list[int]:
-    """Return, for each operation, a bit for each register that some path (conditions ignored) reads before it is written."""
+    """
+    Return, for each operation, a bit for each register that is live there.
+
+    Live: some path (conditions ignored) reads it before it is written.
+    """
     uses = [bits(op.uses()) for op in ops]
     defs = [bits(op.defs()) for op in ops]
     after = [op_successors(ops, k) for k in range(len(ops))]
@@ -194,8 +213,11 @@ def check_set_before_read(world: World, code: Code) -> None:
     bad = [r for r in program.regs if missing >> r.index & 1]
     if any(r.kind == "note" for r in bad):
         raise LanguageError.at_line(
-            world.units[-1], 1, "`model_update_returns` is reached on a path that never called `model_update_begins`",
-            "keep the call of `trace_kvm_mmu_zap_all_fast(kvm)` in `kvm_mmu_zap_all_fast`: it notes the roots that must be zapped",
+            world.units[-1],
+            1,
+            "`model_update_returns` is reached on a path that never called `model_update_begins`",
+            "keep the call of `trace_kvm_mmu_zap_all_fast(kvm)` in `kvm_mmu_zap_all_fast`: "
+            "it notes the roots that must be zapped",
         )  # fmt: skip
     named = [r for r in bad if r.name] or bad
     for node in code.nodes:
@@ -214,7 +236,11 @@ def check_set_before_read(world: World, code: Code) -> None:
 
 
 def find_ranges(program: Program, args: list[tuple[int, int]]) -> None:
-    """Infer `low..high` of every register; a register that grows round a loop gets LOOP_RANGE, a wide one is interned."""
+    """
+    Infer `low..high` of every register.
+
+    A register that grows round a loop gets LOOP_RANGE, a wide one is interned.
+    """
     regs = program.regs
     lows: list[int | None] = [None] * len(regs)
     highs: list[int] = [0] * len(regs)

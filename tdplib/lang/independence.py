@@ -1,9 +1,12 @@
 """
-Which operations nobody else can observe or disturb: a static lockset analysis over all actors of a system.
+Which operations nobody else can observe or disturb.
 
-Operation `o` of actor A is *owned* if, for everything it accesses, no other actor has an operation that accesses the same thing in a
-conflicting way and that could happen while A holds what it holds at `o`. Then `o` commutes with whatever others do before it, so taking it at
-once loses no behaviour (a persistent set of one action). A release is owned too: nobody can act on it before it happens.
+A static lockset analysis over all actors of a system.
+
+Operation `o` of actor A is *owned* if, for everything it accesses, no other actor has an operation
+that accesses the same thing in a conflicting way and that could happen while A holds what it holds
+at `o`. Then `o` commutes with whatever others do before it, so taking it at once loses no behaviour
+(a persistent set of one action). A release is owned too: nobody can act on it before it happens.
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ LIST, REQUESTS, READERS, SLOTS = ("list",), ("requests",), ("readers",), ("slots
 QUEUED, FINISHED, INITED, DESTROYED = ("queued",), ("finished",), ("inited",), ("destroyed",)
 ANY = -1
 
-#: What the operations that are not plain field accesses touch: (key, mode) with mode r(ead), w(rite), m(ember change) or c(ensus).
+#: What the operations that are not plain field accesses touch: (key, mode) with mode r(ead),
+#: w(rite), m(ember change) or c(ensus).
 TOUCHES: dict[str, tuple] = {
     "RCULOCK": ((READERS, "m"),),
     "RCUUNLOCK": ((READERS, "m"), (ALIVE, "w"), (SPT, "r")),
@@ -51,15 +55,17 @@ TOUCHES: dict[str, tuple] = {
     "LISTADD": ((LIST, "w"), (ALIVE, "r")),
     "LISTADDTAIL": ((LIST, "w"), (ALIVE, "r")),
     "LISTDEL": ((LIST, "w"), (ALIVE, "r"), (COUNT, "r")),
-    # Taking the oldest item off the queue commutes with queueing another at its tail, with a check that an item is not queued (if the
-    # check passes now it passes then) and with a flush's note, which counts queued and running items alike.
+    # Taking the oldest item off the queue commutes with queueing another at its tail, with a check
+    # that an item is not queued (if the check passes now it passes then) and with a flush's note,
+    # which counts queued and running items alike.
     "INITWORK": ((QUEUED, "r"), (INITED, "w"), (ALIVE, "r")),
     "QUEUE": ((QUEUED, "w"), (INITED, "r"), (DESTROYED, "r"), (ALIVE, "r")),
     "FLUSHBEGIN": ((QUEUED, "r"), (FINISHED, "r")),
     "FLUSHDESTROY": ((DESTROYED, "w"),),
     "WQDONE": ((FINISHED, "w"),),
     "UPDBEGIN": ((SLOTS, "r"), (ALIVE, "r")),
-    # A page is freed only when no SPTE in it is present, so freeing it does not change what this finds.
+    # A page is freed only when no SPTE in it is present, so freeing it does not change what this
+    # finds.
     "UPDRETURN": ((SPT, "r"),),
     "NOTRETURN": ((SPT, "r"), (ALIVE, "r"), (SLOTS, "r")),
     "ZAPBEGIN": ((("zapped",), "r"), (ALIVE, "r")),
@@ -70,7 +76,11 @@ TOUCHES: dict[str, tuple] = {
 
 @dataclass(frozen=True)
 class Access:
-    """One thing an operation touches, in which mode, of which vCPU or at which table index (ANY for all), holding what."""
+    """
+    One thing an operation touches, in which mode, holding what.
+
+    `sub`, where it has one, is which vCPU or which table index; ANY for all.
+    """
 
     key: tuple
     mode: str
@@ -106,7 +116,7 @@ def items(code: Code) -> set:
 
 
 def accesses(code: Code, node: Node, args: tuple[int, ...]) -> list[Access]:
-    """Return what the operation of `node` touches when run by an actor with these argument values."""
+    """Return what the operation of `node` touches when an actor with these arguments runs it."""
     op, hold = node.op, node.hold
     if op.code in ("WLOCK", "WLOCK2"):
         after = code.nodes[node.next].hold if node.next >= 0 else hold
@@ -151,7 +161,8 @@ def watching(op, key: tuple, hold: Hold) -> Hold:
     """
     Return under which locks an operation looks at `key`.
 
-    `kvm_check_request` looks at the root only while nobody holds mmu_lock for write, as if it held that lock for read.
+    `kvm_check_request` looks at the root only while nobody holds mmu_lock for write, as if it held
+    that lock for read.
     """
     if op.code == "REQCHECK" and key in (ROLE, ALIVE):
         return hold.having("mmu_lock", hold.mode("mmu_lock") | 1)
@@ -159,7 +170,7 @@ def watching(op, key: tuple, hold: Hold) -> Hold:
 
 
 def field_accesses(op, args) -> list[tuple]:
-    """Return the accesses of an operation on one field, with what the checker looks at beside it."""
+    """Return the accesses of an operation on one field, and what the checker looks at beside."""
     place = op.place
     mode = "r" if op.code in READ_ONLY else "w"
     obj = (
@@ -215,7 +226,11 @@ class Owned:
         self.memo: dict = {}
 
     def touched(self, actor: int, code: Code, node: Node, args) -> list[Access]:
-        """Return what a node's operation touches; the end of a reader frees nothing if nobody could hand a page to RCU meanwhile."""
+        """
+        Return what a node's operation touches.
+
+        The end of a reader frees nothing if nobody could hand a page to RCU meanwhile.
+        """
         found = accesses(code, node, args)
         if node.op.code == "RCUUNLOCK" and not self.frees_in_readers(actor):
             found = [x for x in found if x.key == READERS]
@@ -239,7 +254,8 @@ class Owned:
         """
         Tell whether another actor can conflict with this access.
 
-        idle : suppose that the page is in no work item that is queued or running; then what workers do to their item is not to this page
+        idle : suppose that the page is in no work item that is queued or running; then what workers
+            do to their item is not to this page
         """
         key = (actor, x.key, x.mode, x.obj, x.hold, idle)
         if key not in self.memo:
@@ -255,7 +271,7 @@ class Owned:
         return self.memo[key]
 
     def may_be_queued(self, actor: int, hold: Hold) -> bool:
-        """Tell whether somebody else can queue a page that is not its own item while `actor` holds `hold`."""
+        """Tell whether another can queue a page not its own item while `actor` holds `hold`."""
         return any(
             mode == "w" and not of_item and not excluded(hold, theirs)
             for other, table in enumerate(self.by_actor)
@@ -264,7 +280,7 @@ class Owned:
         )
 
     def is_free_lock(self, actor: int, node: Node) -> bool:
-        """Tell whether nobody else can hold or await a node's lock while `actor` holds what it holds there."""
+        """Tell whether nobody else can hold or await a node's lock while `actor` stands there."""
         lock, mine = node.op.lock, node.hold
         return all(
             not theirs.mode(lock) or excluded(mine, theirs)
@@ -275,8 +291,10 @@ class Owned:
 
     def ownership(self, runners: list[int], node: Node) -> str:
         """
-        Return whether the operation of `node` is owned by each of the actors that run its program: "yes", "no", or "idle" if it is in
-        every state in which the page's work item is neither queued nor running.
+        Return whether the operation of `node` is owned by each of the actors that run its program.
+
+        "yes", "no", or "idle" if it is in every state in which the page's work item is neither
+        queued nor running.
         """
         if node.op.code in RELEASES:
             return "yes"

@@ -1,8 +1,9 @@
 """
 The step program before it is laid out: operations on registers and places.
 
-An actor's program is a flat list of `Op`. Calls are inlined, so a place in it stands for the whole call path. Registers hold what is
-private to the actor; a `Place` names shared memory. Nothing here knows how either is packed.
+An actor's program is a flat list of `Op`. Calls are inlined, so a place in it stands for the whole
+call path. Registers hold what is private to the actor; a `Place` names shared memory. Nothing here
+knows how either is packed.
 """
 
 from __future__ import annotations
@@ -19,14 +20,22 @@ class Const:
 
 @dataclass(frozen=True)
 class Arg:
-    """The actor's own k-th argument: a number that differs between actors that run the same program."""
+    """
+    The actor's own k-th argument, a number.
+
+    It differs between actors that run the same program.
+    """
 
     index: int
 
 
 @dataclass(eq=False)
 class Reg:
-    """A private register: a local of one call, or a half-evaluated value. `low..high` is the range inferred for it; `limit` bounds a loop's counter."""
+    """
+    A private register: a local of one call, or a half-evaluated value.
+
+    `low..high` is the range inferred for it; `limit` bounds a loop's counter.
+    """
 
     index: int
     name: str | None
@@ -47,7 +56,10 @@ Operand = Const | Arg | Reg
 
 @dataclass(frozen=True)
 class Place:
-    """A piece of shared memory: field `name` of struct `owner` (kvm, vcpu or page), of object `obj`, element `idx`.
+    """
+    A piece of shared memory.
+
+    Field `name` of struct `owner` (kvm, vcpu or page), of object `obj`, element `idx`.
 
     bit : (shift, width) of a bit-field inside the word, or None for the whole field
     """
@@ -73,7 +85,11 @@ class Frame:
 
 @dataclass(eq=False)
 class Op:
-    """One operation. `target` is a label until the program is finished, then an index; so is `index` of a label."""
+    """
+    One operation.
+
+    `target` is a label until the program is finished, then an index; so is `index` of a label.
+    """
 
     code: str
     dst: Reg | None = None
@@ -95,7 +111,7 @@ class Op:
         return [x for x in operands if isinstance(x, Reg)]
 
     def defs(self) -> list[Reg]:
-        """Registers this operation writes (`try_cmpxchg` also refreshes its expected value, `b`)."""
+        """Registers this operation writes (`try_cmpxchg` also refreshes `b`, what it expects)."""
         found = [self.dst] if self.dst is not None else []
         if self.code == "TRYCMPXCHG":
             found.append(self.b)

@@ -1,10 +1,12 @@
 """
 From the syntax tree of an actor's function to its step program.
 
-Calls are inlined: a place in the program stands for a whole call path, so the machine needs no stack. Conditions on values known
-from the arguments (`shared` is the usual one) are decided here, which is also what bounds a recursion.
+Calls are inlined: a place in the program stands for a whole call path, so the machine needs no
+stack. Conditions on values known from the arguments (`shared` is the usual one) are decided here,
+which is also what bounds a recursion.
 
-`lower(world, function, kinds)` is the entry; expressions and primitives are in `expressions` and `calls`.
+`lower(world, function, kinds)` is the entry; expressions and primitives are in `expressions` and
+`calls`.
 """
 
 from __future__ import annotations
@@ -24,7 +26,10 @@ POINTERS = ("page", "work", "kvm", "vcpu")
 
 @dataclass
 class World:
-    """The stacked units of one check: every function, constant and struct by name, and the scenario's shape.
+    """
+    The stacked units of one check.
+
+    Every function, constant and struct by name, and the scenario's shape.
 
     Attributes
     ----------
@@ -45,7 +50,11 @@ class World:
 
 @dataclass(frozen=True)
 class Value:
-    """What an expression gives: an operand and its kind (num, page, work, kvm, vcpu, role, null, any)."""
+    """
+    What an expression gives.
+
+    An operand and its kind (num, page, work, kvm, vcpu, role, null, any).
+    """
 
     operand: Operand
     kind: str
@@ -129,7 +138,11 @@ class Lowering:
         self.pending_start = True
 
     def flush_start(self) -> None:
-        """Give a statement that needed no operation one of its own, so that it still is an action."""
+        """
+        Give a statement that needed no operation one of its own.
+
+        It is an action all the same.
+        """
         if self.pending_start:
             self.emit("NOP")
 
@@ -240,7 +253,8 @@ class Lowering:
         elif not fits(known.kind, kind):
             self.fail(
                 target,
-                f"`{target.id}` is a {KIND_WORDS[known.kind]} in this function and becomes a {KIND_WORDS[kind]}",
+                f"`{target.id}` is a {KIND_WORDS[known.kind]} in this function "
+                f"and becomes a {KIND_WORDS[kind]}",
                 "use another name",
             )
         return reg
@@ -284,7 +298,8 @@ class Lowering:
         elif not fits(scope.result_kind, value.kind):
             self.fail(
                 node,
-                f"`{scope.function}` returns a {KIND_WORDS[scope.result_kind]} in one place and a {KIND_WORDS[value.kind]} here",
+                f"`{scope.function}` returns a {KIND_WORDS[scope.result_kind]} in "
+                f"one place and a {KIND_WORDS[value.kind]} here",
                 "return the same kind of value everywhere",
             )
         if scope.result is not None:
@@ -305,9 +320,12 @@ class Lowering:
 
     def branch(self, statements: list[ast.stmt], never: bool) -> None:
         """
-        Lower a branch; one that the arguments show is never taken is lowered too, its calls left out.
+        Lower a branch.
 
-        It matters for two things: a slip in it is still told, and which locals are live does not depend on conditions.
+        One that the arguments show is never taken is lowered too, its calls left out.
+
+        It matters for two things: a slip in it is still told, and which locals are live does not
+        depend on conditions.
         """
         names = dict(self.scope.names) if never else None
         self.unreached += never
@@ -317,7 +335,11 @@ class Lowering:
             self.keep_known(names)
 
     def keep_known(self, names: dict[str, Value]) -> None:
-        """After a branch that is never taken: a local whose kind it changed gets its kind back; new locals stay, they are only unset."""
+        """
+        After a branch that is never taken: a local whose kind it changed gets its kind back.
+
+        New locals stay, they are only unset.
+        """
         for name, value in names.items():
             if isinstance(value.operand, Reg):
                 value.operand.kind = value.kind
@@ -339,7 +361,11 @@ class Lowering:
         self.place_label(end)
 
     def loop(self, body: list[ast.stmt], head: int, end: int, hidden: tuple[Reg, ...] = ()) -> None:
-        """Lower a loop's body: `continue` goes to `head`, `break` to `end`; `hidden` are a range's counter and end."""
+        """
+        Lower a loop's body: `continue` goes to `head`, `break` to `end`.
+
+        `hidden` are a range's counter and end.
+        """
         self.scope.loops.append((head, end, hidden))
         self.block(body)
         self.scope.loops.pop()
@@ -353,7 +379,8 @@ class Lowering:
 
     def for_range(self, node: ast.For) -> None:
         """`for i in range(...)`: bounds taken once; a hidden counter counts."""
-        # the bounds belong to the action that arrives here; the header is a statement start of its own, each round
+        # the bounds belong to the action that arrives here; the header is a statement start of its
+        # own, each round
         self.pending_start = False
         bounds = [self.number(arg) for arg in node.iter.args]
         if len(bounds) == 1:
@@ -421,8 +448,8 @@ class Lowering:
         self.emit("JMP", target=self.scope.loops[-1][0])
 
     # expressions, places and calls are in their own files
-    from .calls import call, run_function  # noqa: PLC0415
-    from .expressions import condition, expr, name, never_evaluated, number, place, store  # noqa: PLC0415
+    from .calls import call, run_function
+    from .expressions import condition, expr, name, never_evaluated, number, place, store
 
 
 KIND_WORDS = {
@@ -478,7 +505,8 @@ def lower(world: World, function: str, kinds: tuple[str, ...]) -> Program:
 
     kinds : one letter word each argument: "kvm", "vcpu" or "num"
 
-    Raises LanguageError with file, line and column for anything the language or the names do not allow.
+    Raises LanguageError with file, line and column for anything the language or the names do not
+    allow.
     """
     if function not in world.functions:
         hint = nearest(function, world.functions)

@@ -1,8 +1,9 @@
 """
 The names of kernel Python: structs and their fields, built-in constants, primitives.
 
-One table each, in the order of `REFERENCE.md`. A struct maps a field name to its type; a type that names another struct
-(`kvm_arch`, `kvm_mmu`, ...) is embedded, not pointed to. Nothing here knows syntax or the machine.
+One table each, in the order of `REFERENCE.md`. A struct maps a field name to its type; a type that
+names another struct (`kvm_arch`, `kvm_mmu`, ...) is embedded, not pointed to. Nothing here knows
+syntax or the machine.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ OWNER = {
 EXTENSIBLE = ("kvm", "kvm_arch", "kvm_vcpu", "kvm_mmu_page")
 EXTENSION_TYPES = ("bool", "u8", "u16", "u32", "refcount_t", "atomic_t", "page")
 
-#: Locks by rank: a lock may be taken only while no lock of a later rank is held (kernel: Documentation/virt/kvm/locking.rst).
+#: Locks by rank: a lock may be taken only while no lock of a later rank is held (kernel:
+#: Documentation/virt/kvm/locking.rst).
 LOCK_RANK = ("slots_lock", "slots_arch_lock", "mmu_lock", "tdp_mmu_pages_lock")
 
 REQUESTS = {"KVM_REQ_MMU_FREE_OBSOLETE_ROOTS": 0}
@@ -81,7 +83,7 @@ ROLE_BITS = {f.name: (f.shift, f.width) for f in role_word.layout("v5.18").field
 
 
 def constants(entries: int, levels: int, vcpus: int) -> dict[str, int]:
-    """Return the built-in constants of a scenario with that many entries a table, table levels and vCPUs."""
+    """Return the built-in constants of a scenario: so many entries a table, levels, vCPUs."""
     return {
         "SPTE_MMU_PRESENT_MASK": spte_word.SPTE_MMU_PRESENT_MASK,
         "PT_WRITABLE_MASK": spte_word.PT_WRITABLE_MASK,
@@ -105,11 +107,13 @@ def constants(entries: int, levels: int, vcpus: int) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Primitive:
-    """A built-in: its parameters as letters, what it gives, whether it acts on shared memory.
+    """
+    A built-in: its parameters as letters, what it gives, whether it acts on shared memory.
 
-    params : one letter each: `f` field of numbers or pointers, `r` refcount field, `a` atomic or unsigned field, `l` lock,
-        `w` rwlock, `v` value, `L` local name, `n` list node, `h` list head, `q` workqueue, `k` work item field, `W` work
-        pointer, `H` rcu_head, `p` page, `c` vcpu, `K` kvm, `R` request, `F` function name, `N` bare name
+    params : one letter each: `f` field of numbers or pointers, `r` refcount field, `a` atomic or
+        unsigned field, `l` lock, `w` rwlock, `v` value, `L` local name, `n` list node, `h` list
+        head, `q` workqueue, `k` work item field, `W` work pointer, `H` rcu_head, `p` page, `c`
+        vcpu, `K` kvm, `R` request, `F` function name, `N` bare name
     """
 
     name: str

@@ -1,6 +1,4 @@
-"""
-The stack of source units, joined: which function, constant and struct field a name means.
-"""
+"""The stack of source units, joined: which function, constant and struct field a name means."""
 
 from __future__ import annotations
 
@@ -16,9 +14,12 @@ from .source import Unit
 
 def join(units: tuple[Unit, ...], *, entries: int = 2, levels: int = 1, vcpus: int = 1) -> World:
     """
-    Return the World of stacked units: a later unit's function or constant replaces the earlier one of the same name.
+    Return the World of stacked units.
 
-    Raises LanguageError for anything outside the language, a struct or a field type that does not exist, a constant that is not one.
+    A later unit's function or constant replaces the earlier one of the same name.
+
+    Raises LanguageError for anything outside the language, a struct or a field type that does not
+    exist, a constant that is not one.
     """
     structs = {name: dict(fields) for name, fields in symbols.BASE_STRUCTS.items()}
     world = World(
@@ -146,11 +147,8 @@ def extend_struct(world: World, unit: Unit, node: ast.ClassDef) -> None:
         fields[name] = kind
         if line.value is not None:
             start = constant(world, unit, line.value)
-            if (
-                kind == "page"
-                and start
-                or not 0 <= start <= symbols.NUMBER_LIMITS.get(kind, 0)
-                and kind != "page"
+            if (kind == "page" and start) or (
+                not 0 <= start <= symbols.NUMBER_LIMITS.get(kind, 0) and kind != "page"
             ):
                 raise LanguageError.at(
                     unit,
@@ -162,7 +160,7 @@ def extend_struct(world: World, unit: Unit, node: ast.ClassDef) -> None:
 
 
 def work_function(world: World) -> str | None:
-    """Return the function that INIT_WORK names in the units as they stand after replacement, if any."""
+    """Return the function that INIT_WORK names in the units after replacement, if any."""
     for _, function in world.functions.values():
         for node in ast.walk(function):
             if (

@@ -49,15 +49,16 @@ def replay(code: str, own=None):
 
 def open_schedule(code: str, own=None):
     """Return the Session of a schedule code, at its end; raises ScheduleError as `replay` does."""
+    from ..lang.source import unit_from
     from .schedule import ScheduleError, read
     from .session import Session, walk
     from .subject import Subject
-    from ..lang.source import unit_from
 
     plan = read(code)
     if plan.own_code and own is None:
         raise ScheduleError(
-            f"schedule: {code!r} was found in somebody's own code on {plan.protocol}; pass that code: replay(code, my_function), or --source FILE"
+            f"schedule: {code!r} was found in somebody's own code on "
+            f"{plan.protocol}; pass that code: replay(code, my_function), or --source FILE"
         )
     session = Session(
         _subject=Subject(plan.protocol, unit_from(own) if own is not None else None, plan.scenario),
@@ -69,9 +70,13 @@ def open_schedule(code: str, own=None):
         return session
     if fits:
         raise ScheduleError(
-            f"schedule: {code!r} {stops}; {len(plan.steps)} steps were asked for. Was it typed wrong?"
+            f"schedule: {code!r} {stops}; {len(plan.steps)} steps were asked for. "
+            "Was it typed wrong?"
         )
-    made_for = f"it was made for another text of {plan.protocol}, its actors or its scenario (digits {plan.digits}; here they are {session.system.fingerprint[:6]})"
+    made_for = (
+        f"it was made for another text of {plan.protocol}, its actors or its scenario "
+        f"(digits {plan.digits}; here they are {session.system.fingerprint[:6]})"
+    )
     where = (
         stops
         or f"can be taken to its end, step {len(plan.steps)}, but that is another program's path"

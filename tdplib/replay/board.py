@@ -1,6 +1,4 @@
-"""
-One state as plain data: the Board that widgets, pictures and texts show.
-"""
+"""One state as plain data: the Board that widgets, pictures and texts show."""
 
 from __future__ import annotations
 
@@ -88,11 +86,23 @@ def root_entry(system: System, st, page: int, extra: dict) -> dict:
         and system.image.rows[row].const is None
     }
     return {
-        "index": page, "name": f"root {page}", "state": STATES.get(of("state"), "allocated"), "role": role_entry(of("role")), "refcount": of("tdp_mmu_root_count"),
-        "listed": page in extra["list"], "queued": page in extra["queue"], "running": page in extra["running"].values(), "async_data": bool(of("tdp_mmu_async_data")),
+        "index": page,
+        "name": f"root {page}",
+        "state": STATES.get(of("state"), "allocated"),
+        "role": role_entry(of("role")),
+        "refcount": of("tdp_mmu_root_count"),
+        "listed": page in extra["list"],
+        "queued": page in extra["queue"],
+        "running": page in extra["running"].values(),
+        "async_data": bool(of("tdp_mmu_async_data")),
         "zapped": bool(of("zapped")),
-        "sptes": [{"index": k, "value": v, "present": bool(v & present), "text": spte_word.describe(v)} for k, v in enumerate(sptes)], "vcpus": vcpus, "extra": own,
-    }  # fmt: skip
+        "sptes": [
+            {"index": k, "value": v, "present": bool(v & present), "text": spte_word.describe(v)}
+            for k, v in enumerate(sptes)
+        ],
+        "vcpus": vcpus,
+        "extra": own,
+    }
 
 
 def lock_entries(system: System, st) -> list[dict]:
@@ -172,10 +182,19 @@ def actor_entry(system: System, st, actor: int, mode: int, ended: str) -> dict:
         status, reason = "idle" if idle else "blocked", why_blocked(system, st, actor, node)
     entry = system.actors[actor]
     return {
-        "index": actor, "letter": letter(actor), "name": entry.name, "kind": entry.kind, "status": status, "reason": reason, "stack": chain,
-        "function": frame.function, "file": frame.unit, "line": stands.node.op.line,
-        "next": "has ended" if status == "done" else narrate.next_text(node, values), "locals": locals_of(stands, frame),
-    }  # fmt: skip
+        "index": actor,
+        "letter": letter(actor),
+        "name": entry.name,
+        "kind": entry.kind,
+        "status": status,
+        "reason": reason,
+        "stack": chain,
+        "function": frame.function,
+        "file": frame.unit,
+        "line": stands.node.op.line,
+        "next": "has ended" if status == "done" else narrate.next_text(node, values),
+        "locals": locals_of(stands, frame),
+    }
 
 
 def locals_of(stands: decode.Standing, frame) -> dict[str, str]:
@@ -191,7 +210,11 @@ def locals_of(stands: decode.Standing, frame) -> dict[str, str]:
 
 
 def sources(system: System) -> dict[str, dict]:
-    """Return the source lines of every function some actor can be in: name -> {"file", "first", "lines"}."""
+    """
+    Return the source lines of every function some actor can be in.
+
+    By name: {"file", "first", "lines"}.
+    """
     used = {f.function for code, _ in system.codes for f in code.program.frames}
     found = {}
     for name in sorted(used):
@@ -240,13 +263,22 @@ def state_entries(system: System, st) -> dict:
         if owner == "kvm" and bit is None and system.image.rows[row].const is None
     }
     return {
-        "roots": [root_entry(system, st, p, extra) for p in pages], "list": extra["list"], "queue": extra["queue"], "locks": lock_entries(system, st),
-        "requests": requests, "rcu": {"readers": [called[k] for k in decode.readers(system, st)], "pending": waits}, "kvm": kvm,
-    }  # fmt: skip
+        "roots": [root_entry(system, st, p, extra) for p in pages],
+        "list": extra["list"],
+        "queue": extra["queue"],
+        "locks": lock_entries(system, st),
+        "requests": requests,
+        "rcu": {"readers": [called[k] for k in decode.readers(system, st)], "pending": waits},
+        "kvm": kvm,
+    }
 
 
 def changed(before: dict, after: dict) -> list[str]:
-    """Return the paths of what differs between the state parts of two Boards, e.g. "roots.0.refcount"."""
+    """
+    Return the paths of what differs between the state parts of two Boards.
+
+    For example "roots.0.refcount".
+    """
     found: list[str] = []
     for part in ("roots", "locks", "requests", "rcu", "kvm", "list", "queue"):
         compare(part, before.get(part), after.get(part), found)

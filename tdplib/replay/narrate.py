@@ -10,12 +10,16 @@ from ..vm.system import System
 from .stepping import Happened
 
 KINDS = {
-    "LOAD": "read", "STORE": "write", "XCHG": "rmw", "CMPXCHG": "rmw", "TRYCMPXCHG": "rmw", "ATOMICADD": "rmw", "REFINC": "rmw", "REFINCNZ": "rmw",
-    "REFDEC": "rmw", "REFDECTEST": "rmw", "RLOCK": "lock", "WLOCK": "lock", "WLOCK2": "lock", "MLOCK": "lock", "RUNLOCK": "unlock", "WUNLOCK": "unlock",
-    "MUNLOCK": "unlock", "RCULOCK": "rcu", "RCUUNLOCK": "rcu", "CALLRCU": "rcu", "FREE": "rcu", "SYNCBEGIN": "rcu", "SYNCWAIT": "rcu", "RCUBARRIER": "rcu",
-    "ALLOC": "alloc", "LISTFIRST": "list", "LISTNEXT": "list", "LISTADD": "list", "LISTADDTAIL": "list", "LISTDEL": "list", "LISTEMPTY": "list",
-    "INITWORK": "queue", "QUEUE": "queue", "FLUSHBEGIN": "queue", "FLUSHWAIT": "queue", "FLUSHDESTROY": "queue", "WQNEXT": "queue", "WQDONE": "queue",
-    "REQALL": "request", "REQMAKE": "request", "REQTEST": "request", "REQCHECK": "request", "UPDBEGIN": "model", "UPDRETURN": "model",
+    "LOAD": "read", "STORE": "write", "XCHG": "rmw", "CMPXCHG": "rmw", "TRYCMPXCHG": "rmw",
+    "ATOMICADD": "rmw", "REFINC": "rmw", "REFINCNZ": "rmw", "REFDEC": "rmw", "REFDECTEST": "rmw",
+    "RLOCK": "lock", "WLOCK": "lock", "WLOCK2": "lock", "MLOCK": "lock", "RUNLOCK": "unlock",
+    "WUNLOCK": "unlock", "MUNLOCK": "unlock", "RCULOCK": "rcu", "RCUUNLOCK": "rcu",
+    "CALLRCU": "rcu", "FREE": "rcu", "SYNCBEGIN": "rcu", "SYNCWAIT": "rcu", "RCUBARRIER": "rcu",
+    "ALLOC": "alloc", "LISTFIRST": "list", "LISTNEXT": "list", "LISTADD": "list",
+    "LISTADDTAIL": "list", "LISTDEL": "list", "LISTEMPTY": "list", "INITWORK": "queue",
+    "QUEUE": "queue", "FLUSHBEGIN": "queue", "FLUSHWAIT": "queue", "FLUSHDESTROY": "queue",
+    "WQNEXT": "queue", "WQDONE": "queue", "REQALL": "request", "REQMAKE": "request",
+    "REQTEST": "request", "REQCHECK": "request", "UPDBEGIN": "model", "UPDRETURN": "model",
     "NOTRETURN": "model", "ZAPBEGIN": "model", "ZAPEND": "model", "MARKED": "model",
 }  # fmt: skip
 HEX = ("u32", "u64", "role")
@@ -104,7 +108,9 @@ def field_said(system: System, h: Happened) -> str:
     if op.code == "XCHG":
         return f"xchg {where}: {old} -> {new}, gets the old {old}"
     if op.code in ("CMPXCHG", "TRYCMPXCHG"):
-        if op.code == "TRYCMPXCHG" and h.result == 0 or op.code == "CMPXCHG" and h.result != h.b:
+        if (op.code == "TRYCMPXCHG" and h.result == 0) or (
+            op.code == "CMPXCHG" and h.result != h.b
+        ):
             return f"cmpxchg {where}: finds {old}, not what it expected; nothing stored"
         return f"cmpxchg {where}: {old} -> {new}"
     if op.code == "REFINCNZ" and h.result == 0:
@@ -129,25 +135,61 @@ def plain(system: System, node: Node, obj, a, result, names: list[str]) -> str:
     page = page_name(obj if op.place is not None and op.place.owner == "page" else (a or 0))
     done = result is not None
     texts = {
-        "RLOCK": f"takes {op.lock} for read", "RUNLOCK": f"releases {op.lock} (read)", "WLOCK": f"takes {op.lock} for write",
-        "WLOCK2": f"takes {op.lock} for write, having waited", "WUNLOCK": f"releases {op.lock} (write)", "MLOCK": f"takes {op.lock}", "MUNLOCK": f"releases {op.lock}",
-        "RCULOCK": "enters an RCU reader", "RCUUNLOCK": "leaves its RCU reader", "CALLRCU": f"hands {page} to call_rcu", "FREE": f"frees {page} at once",
-        "SYNCBEGIN": "synchronize_rcu: notes who is inside a reader", "SYNCWAIT": "synchronize_rcu: all of them have left", "RCUBARRIER": "rcu_barrier: no callback is pending",
+        "RLOCK": f"takes {op.lock} for read",
+        "RUNLOCK": f"releases {op.lock} (read)",
+        "WLOCK": f"takes {op.lock} for write",
+        "WLOCK2": f"takes {op.lock} for write, having waited",
+        "WUNLOCK": f"releases {op.lock} (write)",
+        "MLOCK": f"takes {op.lock}",
+        "MUNLOCK": f"releases {op.lock}",
+        "RCULOCK": "enters an RCU reader",
+        "RCUUNLOCK": "leaves its RCU reader",
+        "CALLRCU": f"hands {page} to call_rcu",
+        "FREE": f"frees {page} at once",
+        "SYNCBEGIN": "synchronize_rcu: notes who is inside a reader",
+        "SYNCWAIT": "synchronize_rcu: all of them have left",
+        "RCUBARRIER": "rcu_barrier: no callback is pending",
         "ALLOC": f"allocates {page_name(result or 0)}" if done else "allocates a new root",
-        "LISTFIRST": f"reads the list's first entry: {page_name(result or 0)}" if done else "reads the list's first entry",
-        "LISTNEXT": f"reads the entry after {page_name(a or 0)}: {page_name(result or 0)}" if done else f"reads the entry after {page_name(a or 0)}",
-        "LISTADD": f"puts {page} on the list of roots", "LISTADDTAIL": f"puts {page} at the list's tail", "LISTDEL": f"takes {page} off the list of roots",
-        "LISTEMPTY": "looks whether the list is empty", "INITWORK": f"initialises {page}'s work item", "QUEUE": f"queues {page}'s work item",
-        "FLUSHBEGIN": "flush: notes what is queued and running", "FLUSHWAIT": "flush: all of that has finished", "FLUSHDESTROY": "destroys the workqueue; all its items have finished",
-        "WQNEXT": f"takes {page_name(result or 0)}'s work item off the queue" if done else "takes the oldest work item", "WQDONE": f"{page}'s work item is finished",
-        "REQALL": "requests every vCPU to free obsolete roots", "REQMAKE": f"requests vCPU {a} to free obsolete roots",
-        "REQTEST": f"looks whether a request is pending: {'yes' if result else 'no'}" if done else "looks whether a request is pending",
-        "REQCHECK": f"finds {'the request to free obsolete roots, and clears it' if result else 'no request pending'}" if done else "looks for a pending request",
-        "UPDBEGIN": "the update begins: from here on its roots count", "UPDRETURN": "the fast zap has returned: no SPTE may be left",
-        "NOTRETURN": "the notifier is through: no SPTE for its gfn may be left", "ZAPBEGIN": f"begins to zap {page}", "ZAPEND": f"has zapped all of {page}",
-        "MARKED": f"is told that it was the one to mark {page} invalid", "WARN": "WARN_ON: its condition is true", "END": "ends",
-        "ASSERTHELD": f"asserts that it holds {op.lock}", "ASSERTREAD": f"asserts that it holds {op.lock} for read", "ASSERTWRITE": f"asserts that it holds {op.lock} for write",
-    }  # fmt: skip
+        "LISTFIRST": f"reads the list's first entry: {page_name(result or 0)}"
+        if done
+        else "reads the list's first entry",
+        "LISTNEXT": f"reads the entry after {page_name(a or 0)}: {page_name(result or 0)}"
+        if done
+        else f"reads the entry after {page_name(a or 0)}",
+        "LISTADD": f"puts {page} on the list of roots",
+        "LISTADDTAIL": f"puts {page} at the list's tail",
+        "LISTDEL": f"takes {page} off the list of roots",
+        "LISTEMPTY": "looks whether the list is empty",
+        "INITWORK": f"initialises {page}'s work item",
+        "QUEUE": f"queues {page}'s work item",
+        "FLUSHBEGIN": "flush: notes what is queued and running",
+        "FLUSHWAIT": "flush: all of that has finished",
+        "FLUSHDESTROY": "destroys the workqueue; all its items have finished",
+        "WQNEXT": f"takes {page_name(result or 0)}'s work item off the queue"
+        if done
+        else "takes the oldest work item",
+        "WQDONE": f"{page}'s work item is finished",
+        "REQALL": "requests every vCPU to free obsolete roots",
+        "REQMAKE": f"requests vCPU {a} to free obsolete roots",
+        "REQTEST": f"looks whether a request is pending: {'yes' if result else 'no'}"
+        if done
+        else "looks whether a request is pending",
+        "REQCHECK": "finds "
+        + ("the request to free obsolete roots, and clears it" if result else "no request pending")
+        if done
+        else "looks for a pending request",
+        "UPDBEGIN": "the update begins: from here on its roots count",
+        "UPDRETURN": "the fast zap has returned: no SPTE may be left",
+        "NOTRETURN": "the notifier is through: no SPTE for its gfn may be left",
+        "ZAPBEGIN": f"begins to zap {page}",
+        "ZAPEND": f"has zapped all of {page}",
+        "MARKED": f"is told that it was the one to mark {page} invalid",
+        "WARN": "WARN_ON: its condition is true",
+        "END": "ends",
+        "ASSERTHELD": f"asserts that it holds {op.lock}",
+        "ASSERTREAD": f"asserts that it holds {op.lock} for read",
+        "ASSERTWRITE": f"asserts that it holds {op.lock} for write",
+    }
     return texts.get(op.code, op.code.lower())
 
 

@@ -1,9 +1,13 @@
 """
-Schedule codes: a path through a system as a short text that can be typed, e.g. ``patch-22-skip-invalid/default/1f3a9c:2a3d2a4c``.
+Schedule codes: a path through a system as a short text that can be typed, e.g.
 
-Before the first slash the protocol (with ``+code`` where somebody's own code stood on it), then the scenario, then six digits that change with the
-code, the actors and the machine's shape, then the steps: a number and an actor's letter for each run of steps (a is the first actor). A code whose
-steps count every single action (no reductions) has ``raw-`` before its digits, one found with some of the reductions off ``m`` and their bits.
+``patch-22-skip-invalid/default/1f3a9c:2a3d2a4c``.
+
+Before the first slash the protocol (with ``+code`` where somebody's own code stood on it), then the
+scenario, then six digits that change with the code, the actors and the machine's shape, then the
+steps: a number and an actor's letter for each run of steps (a is the first actor). A code whose
+steps count every single action (no reductions) has ``raw-`` before its digits, one found with some
+of the reductions off ``m`` and their bits.
 """
 
 from __future__ import annotations
@@ -28,7 +32,11 @@ class ScheduleError(TdplibError):
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule code, read: see the module's text. `mode` are the reduction bits its steps were counted with."""
+    """
+    A schedule code, read: see the module's text.
+
+    `mode` are the reduction bits its steps were counted with.
+    """
 
     protocol: str
     own_code: bool
@@ -58,7 +66,11 @@ def read_steps(text: str) -> tuple[int, ...]:
 
 
 def scenario_text(scenario: Scenario, protocol: str) -> str:
-    """Return a scenario's name if that finds it again, else its numbers that differ from the protocol's default."""
+    """
+    Return a scenario's name if that finds it again.
+
+    Else its numbers that differ from the protocol's default.
+    """
     named = {**SCENARIOS, **{s.name: s for s in DEFAULTS.values()}}
     if named.get(scenario.name) == scenario:
         return scenario.name
@@ -96,19 +108,24 @@ def write(schedule: Schedule) -> str:
     """Return a schedule as its code."""
     mode = next(text for text, bits in MODES.items() if bits == schedule.mode)
     own = OWN_CODE if schedule.own_code else ""
-    return f"{schedule.protocol}{own}/{scenario_text(schedule.scenario, schedule.protocol)}/{mode}{schedule.digits}:{write_steps(schedule.steps)}"
+    scenario = scenario_text(schedule.scenario, schedule.protocol)
+    return (
+        f"{schedule.protocol}{own}/{scenario}/{mode}{schedule.digits}:{write_steps(schedule.steps)}"
+    )
 
 
 def read(code: str) -> Schedule:
     """
     Read a schedule code.
 
-    Raises ScheduleError if it is not one, BadValueError for a protocol or scenario that does not exist.
+    Raises ScheduleError if it is not one, BadValueError for a protocol or scenario that does not
+    exist.
     """
     found = PATTERN.match(code.strip()) if isinstance(code, str) else None
     if found is None:
         raise ScheduleError(
-            f"schedule: {str(code)[:80]!r} is not a schedule code; expected protocol/scenario/digits:steps, such as "
+            f"schedule: {str(code)[:80]!r} is not a schedule code; "
+            "expected protocol/scenario/digits:steps, such as "
             "v5.18/default/1f3a9c:2ab3c, as `check` prints it"
         )
     from ..protocols import names

@@ -1,6 +1,4 @@
-"""
-A session: stepping a system by hand, back and forth; every trace and every widget is one.
-"""
+"""A session: stepping a system by hand, back and forth; every trace and every widget is one."""
 
 from __future__ import annotations
 
@@ -21,8 +19,8 @@ class Session:
     """
     One path through a protocol in a scenario, with a cursor.
 
-    Session("v5.18"), Session("patch-21", "requeue"), Session(code=my_function, base="patch-22"). Steps are those of a search with all
-    reductions; `raw=True` makes every atomic action a step.
+    Session("v5.18"), Session("patch-21", "requeue"), Session(code=my_function, base="patch-22").
+    Steps are those of a search with all reductions; `raw=True` makes every atomic action a step.
 
     Taking a step in the past drops what came after it (`code()` before that keeps it).
     """
@@ -50,7 +48,11 @@ class Session:
 
     @classmethod
     def from_code(cls, code: str, own=None) -> Session:
-        """Return the session that a schedule code describes, at its end. Raises ScheduleError if it does not fit."""
+        """
+        Return the session that a schedule code describes, at its end.
+
+        Raises ScheduleError if it does not fit.
+        """
         from . import open_schedule
 
         return open_schedule(code, own)
@@ -82,12 +84,14 @@ class Session:
         """
         Let `actor` take its step from where the cursor stands.
 
-        Raises BlockedError if it cannot move (the text says why), BadValueError for a number that is no actor.
+        Raises BlockedError if it cannot move (the text says why), BadValueError for a number that
+        is no actor.
         """
         with self.lock:
             if not isinstance(actor, int) or not 0 <= actor < len(self.system.actors):
                 raise BadValueError(
-                    f"actor {actor!r} does not exist: there are actors 0 to {len(self.system.actors) - 1}"
+                    f"actor {actor!r} does not exist: "
+                    f"there are actors 0 to {len(self.system.actors) - 1}"
                 )
             ended = self.ended()
             if ended:
@@ -164,7 +168,11 @@ class Session:
         return ""
 
     def broken(self) -> Property | None:
-        """Return the property that the step at the cursor broke, or that the state there breaks because nobody can move."""
+        """
+        Return the property that the step at the cursor broke.
+
+        Or that the state there breaks because nobody can move.
+        """
         if self.cursor and self.taken[self.cursor - 1].broken:
             return self.taken[self.cursor - 1].broken
         if any(
@@ -197,9 +205,16 @@ class Session:
             broken = find("wasted-zap")
         sentence = broken.sentence if broken else None
         return Trace(
-            self.code(), self.subject.protocol, self.subject.scenario, tuple(boards.names(self.system)), tuple(self.steps[: self.cursor]),
-            broken.name if broken else None, sentence, self.system, self,
-        )  # fmt: skip
+            self.code(),
+            self.subject.protocol,
+            self.subject.scenario,
+            tuple(boards.names(self.system)),
+            tuple(self.steps[: self.cursor]),
+            broken.name if broken else None,
+            sentence,
+            self.system,
+            self,
+        )
 
     def board(self) -> dict:
         """Return the state at the cursor as a Board (plain data)."""
@@ -231,11 +246,20 @@ class Session:
         advice = "wasted-zap" if at and self.taken[at - 1].advice else None
         finished = all(a["status"] in ("done", "idle") for a in actors)
         return {
-            "protocol": self.subject.protocol + (schedules.OWN_CODE if self.subject.own else ""), "scenario": schedules.scenario_text(self.subject.scenario, self.subject.protocol),
-            "step": at, "steps": len(self.steps), "code": self.code(), "actors": actors, "sources": boards.sources(self.system), **parts,
-            "changed": boards.changed(before, parts) if at else [], "timeline": [], "broken": told, "advice": advice,
+            "protocol": self.subject.protocol + (schedules.OWN_CODE if self.subject.own else ""),
+            "scenario": schedules.scenario_text(self.subject.scenario, self.subject.protocol),
+            "step": at,
+            "steps": len(self.steps),
+            "code": self.code(),
+            "actors": actors,
+            "sources": boards.sources(self.system),
+            **parts,
+            "changed": boards.changed(before, parts) if at else [],
+            "timeline": [],
+            "broken": told,
+            "advice": advice,
             "end": "everybody is done" if finished and broken is None else None,
-        }  # fmt: skip
+        }
 
     def timeline(self) -> list[dict]:
         """Return one entry a step taken, for the whole path."""
@@ -279,7 +303,10 @@ def walk(made: Session, steps: tuple[int, ...]) -> str | None:
             names = ", ".join(
                 f"{boards.letter(k)} = {n}" for k, n in enumerate(boards.names(made.system))
             )
-            return f"stops at step {number}: actor {boards.letter(actor)} does not exist in this scenario ({names})"
+            return (
+                f"stops at step {number}: actor {boards.letter(actor)} does not exist "
+                f"in this scenario ({names})"
+            )
         try:
             made.step(actor)
         except BlockedError as error:

@@ -1,5 +1,7 @@
 """
-Taking one step of a system by hand: what happened, operation by operation, or why nothing can.
+Taking one step of a system by hand.
+
+What happened, operation by operation, or why nothing can.
 """
 
 from __future__ import annotations
@@ -15,14 +17,17 @@ from ..properties import Property, find
 from ..vm import codes as c
 from ..vm.system import System
 
-
 LOG = 8192
 """Operations of one step that are told."""
 
 
 @dataclass(frozen=True)
 class Happened:
-    """One operation as it was executed: its node, what it read its operands as, what it gave, the state before and after it."""
+    """
+    One operation as it was executed.
+
+    Its node, what it read its operands as, what it gave, the state before and after it.
+    """
 
     node: Node
     obj: int | None
@@ -37,7 +42,12 @@ class Happened:
 
 @dataclass(frozen=True)
 class Taken:
-    """One step: the state after it (None if it broke something), the operations in it, the property it broke, the bound it met."""
+    """
+    One step.
+
+    The state after it (None if it broke something), the operations in it, the property it broke,
+    the bound it met.
+    """
 
     state: np.ndarray | None
     happened: tuple[Happened, ...]
@@ -61,7 +71,8 @@ def take(system: System, state: np.ndarray, actor: int, mode: int) -> Taken | No
     """
     Take one action of `actor` from `state`; None if it is blocked or done.
 
-    mode : reduction bits, as `search.explore.Reductions.mode`; the step is what the search counts as one
+    mode : reduction bits, as `search.explore.Reductions.mode`; the step is what the search counts
+        as one
     """
     from ..vm._entry import run
 
@@ -89,7 +100,7 @@ class Widened(Exception):
 def retrace(
     system: System, state: np.ndarray, actor: int, nodes: list[int], failed: bool
 ) -> list[Happened]:
-    """Execute the nodes of a step again, one by one, looking at each operation's operands and at the state around it."""
+    """Execute the nodes of a step again, looking at each one's operands and the state around it."""
     from ..vm._entry import execute, unpack
 
     image = system.image
@@ -119,7 +130,7 @@ def register(system: System, actor: int, operand) -> int:
 
 
 def operands(system: System, actor: int, node: Node) -> tuple:
-    """Return the current values of an operation's object, index, a and b (None where it has none)."""
+    """Return the values of an operation's object, index, a and b (None where it has none)."""
     op = node.op
     obj = register(system, actor, op.place.obj) if op.place is not None else None
     idx = (
@@ -133,7 +144,7 @@ def operands(system: System, actor: int, node: Node) -> tuple:
 
 
 def peek(system: System, state: np.ndarray, actor: int, mode: int) -> tuple[Node, tuple]:
-    """Return the next visible operation of `actor` (or the one it waits at) and its operands, without moving."""
+    """Return the next visible operation of `actor`, or the one it waits at, and its operands."""
     from ..vm._entry import execute, unpack
 
     image = system.image

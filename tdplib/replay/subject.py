@@ -1,5 +1,7 @@
 """
-What is being looked at: a protocol, maybe with somebody's own code on top, in a scenario; and its compiled system.
+What is being looked at: a protocol, maybe with somebody's own code on top, in a scenario.
+
+With it goes the compiled system.
 """
 
 from __future__ import annotations

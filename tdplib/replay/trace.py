@@ -81,7 +81,7 @@ class Trace:
         return text(self)
 
     def __repr__(self) -> str:
-        return f"<Trace {self.code}: {len(self.steps)} steps, {f'breaks {self.broken}' if self.broken else 'breaks nothing'}>"
+        return f"<Trace {self.code}: {len(self.steps)} steps, breaks {self.broken or 'nothing'}>"
 
 
 def make_step(system: System, number: int, actor: int, taken: Taken, previous: int | None) -> Step:

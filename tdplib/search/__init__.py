@@ -1,3 +1,1 @@
-"""
-Search over the states of a system. Nothing here knows what the protocol is about.
-"""
+"""Search over the states of a system. Nothing here knows what the protocol is about."""

@@ -1,5 +1,7 @@
 """
-Kernels of the breadth-first search: states in one array in the order they were found, a hash table of their numbers, a parent each.
+Kernels of the breadth-first search.
+
+States in one array in the order they were found, a hash table of their numbers, a parent each.
 """
 
 import numpy as np
@@ -52,7 +54,8 @@ def find(st, states, table, width):
     """
     Return the number of state `st`, or -1 - slot where it would go.
 
-    states : int64[:, ::1], one state a row; table : int64[::1], size a power of two, entries tag << 32 | number + 1, or 0
+    states : int64[:, ::1], one state a row; table : int64[::1], size a power of two, entries tag <<
+        32 | number + 1, or 0
     """
     h = mix(st, width)
     mask = table.size - 1
@@ -106,7 +109,8 @@ def canonical(st, groups, perm):
     """
     Sort the blocks of interchangeable actors; `perm[i]` tells which actor's block lies at i now.
 
-    groups : int64[:, 4], rows (actor, word, shift, mask) with a row (-1, ...) after each group; st, perm : modified in place
+    groups : int64[:, 4], rows (actor, word, shift, mask) with a row (-1, ...) after each group; st,
+        perm : modified in place
     """
     first = 0
     for end in range(groups.shape[0]):
@@ -133,7 +137,11 @@ def canonical(st, groups, perm):
 
 @kernel
 def note(found, prop, number, actor, depth):
-    """Remember the first violation of a property: found[prop] = (state, actor, depth); in breadth-first order the first is a shortest."""
+    """
+    Remember the first violation of a property: found[prop] = (state, actor, depth).
+
+    In breadth-first order the first is a shortest.
+    """
     if found[prop, 0] < 0:
         found[prop, 0] = number
         found[prop, 1] = actor
@@ -186,8 +194,10 @@ def search(
     """
     Go on with a breadth-first search until it is finished or something is needed.
 
-    states, parents, table : the arrays so far; control : int64[CONTROL]; layers : int64[::1], number of the first state of each depth
-    budget : how many states to expand before pausing; scratch : int64[width + 2]; perm : int64[actors]
+    states, parents, table : the arrays so far; control : int64[CONTROL]; layers : int64[::1],
+        number of the first state of each depth
+    budget : how many states to expand before pausing; scratch : int64[width + 2]; perm :
+        int64[actors]
 
     Returns FINISHED, PAUSED, NEED_STATES, NEED_TABLE, WORDS_FULL or FIRST_FOUND.
     """

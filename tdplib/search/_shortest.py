@@ -1,8 +1,9 @@
 """
-Kernels that find, among the shortest violations of a property, one with the fewest switches between actors.
+Kernels that find, among the shortest violations of a property, one with the fewest switches.
 
-Dynamic programming backwards over the layers of a finished breadth-first search: `best[s, b]` is the least number of switches still to come
-when actor `b` acts next in state `s`, over the paths that break the property in as few actions as any.
+Dynamic programming backwards over the layers of a finished breadth-first search: `best[s, b]`
+is the least number of switches still to come when actor `b` acts next in state `s`, over the paths
+that break the property in as few actions as any.
 """
 
 from .._jit import bare_kernel as kernel
@@ -75,7 +76,11 @@ def fewest_switches(
 
 @kernel
 def onward(st, states, table, control, groups, best, perm, actor, first, end):
-    """Return the least switches to come after `actor` led to `st`, NEVER if that is not in the next layer (`first` .. `end` - 1)."""
+    """
+    Return the least switches to come after `actor` led to `st`.
+
+    NEVER if that is not in the next layer (`first` .. `end` - 1).
+    """
     for k in range(perm.size):
         perm[k] = k
     if control[C_SYMMETRY]:
@@ -104,7 +109,11 @@ def stuck(im, mem, states, state, mode, st, log):
 def fewest_switches_to_end(
     image, memory, states, table, control, groups, layers, best, prop, depth, scratch, perm
 ):
-    """As `fewest_switches`, for a property that a state without any step breaks, `depth` actions from the start."""
+    """
+    As `fewest_switches`, for a property that a state without any step breaks.
+
+    That state is `depth` actions from the start.
+    """
     width = states.shape[1]
     im, mem, st, log = (
         _pointer(image),

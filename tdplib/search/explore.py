@@ -1,6 +1,4 @@
-"""
-The search as people call it: visit every state of a system, tell what can break and how soon.
-"""
+"""The search as people call it: visit every state of a system, tell what can break and how soon."""
 
 from __future__ import annotations
 
@@ -33,7 +31,8 @@ class Reductions:
 
     merge : private work goes with the visible operation before it
     lockset : operations nobody else can observe or disturb are taken without branching
-    acquire : taking a lock goes with the operation after it (whatever others do between the two, they could have done before)
+    acquire : taking a lock goes with the operation after it (whatever others do between the two,
+        they could have done before)
     symmetry : states that differ by a permutation of interchangeable actors count once
     """
 
@@ -54,7 +53,11 @@ class Reductions:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a search stands: states found and expanded, actions taken, depth, seconds, bytes in use."""
+    """
+    Where a search stands.
+
+    States found and expanded, actions taken, depth, seconds, bytes in use.
+    """
 
     states: int
     expanded: int
@@ -71,8 +74,10 @@ class Exploration:
 
     Attributes
     ----------
-    complete : every reachable state was visited and no bound was met; only then an absence proves anything
-    stopped_by : the bounds met: "states", "memory", "time", "interrupt", "root slots", "value", "words"
+    complete : every reachable state was visited and no bound was met; only then an absence proves
+        anything
+    stopped_by : the bounds met: "states", "memory", "time", "interrupt", "root slots", "value",
+        "words"
     states, transitions, depth : distinct states, actions taken, largest distance from the start
     found : property (or advice) -> (state number, actor or -1, actions to break it)
     """
@@ -92,7 +97,11 @@ class Exploration:
 
 @dataclass
 class Arrays:
-    """The arrays of a search: rows of `states` and `parents` in breadth-first order, `layers` the first row of each depth."""
+    """
+    The arrays of a search.
+
+    Rows of `states` and `parents` in breadth-first order, `layers` the first row of each depth.
+    """
 
     states: np.ndarray
     parents: np.ndarray
@@ -127,7 +136,11 @@ def symmetry_groups(system: System) -> np.ndarray:
 
 
 def uses_identity(system: System) -> bool:
-    """Tell whether a state says which actor is which: `synchronize_rcu` waits for named readers; `vcpu_id` may be stored."""
+    """
+    Tell whether a state says which actor is which.
+
+    `synchronize_rcu` waits for named readers; `vcpu_id` may be stored.
+    """
     return any(n.op.code == "SYNCBEGIN" for code, _ in system.codes for n in code.nodes)
 
 
@@ -138,9 +151,14 @@ def start(system: System, reductions: Reductions) -> Arrays:
     width = system.image.words
     rows = FIRST_STATES
     arrays = Arrays(
-        np.zeros((rows, width), np.int64), np.zeros(rows, np.int32), np.zeros(rows * 2, np.int64), np.zeros(_bfs.CONTROL, np.int64),
-        np.full((len(codes.PROPERTIES) + 1, 3), -1, np.int64), symmetry_groups(system), np.zeros(_bfs.MAX_LAYERS, np.int64),
-    )  # fmt: skip
+        np.zeros((rows, width), np.int64),
+        np.zeros(rows, np.int32),
+        np.zeros(rows * 2, np.int64),
+        np.zeros(_bfs.CONTROL, np.int64),
+        np.full((len(codes.PROPERTIES) + 1, 3), -1, np.int64),
+        symmetry_groups(system),
+        np.zeros(_bfs.MAX_LAYERS, np.int64),
+    )
     first = system.image.start.copy()
     if reductions.symmetry:
         _bfs.canonical(first, arrays.groups, np.arange(len(system.actors)))
@@ -162,7 +180,8 @@ def explore(
     """
     Visit every state `system` can reach, breadth first.
 
-    first_only : stop once the shortest violation of any property is known (the search is then not complete)
+    first_only : stop once the shortest violation of any property is known (the search is then not
+        complete)
     progress : called every so often; returning False interrupts, like Ctrl-C
 
     Ctrl-C ends the search; what was found by then is returned, not complete.
@@ -187,12 +206,27 @@ def attempt(system, reductions, limits, first_only, progress) -> Exploration | N
         a = arrays
         try:
             code = _bfs.search(
-                image.im, image.mem, a.states, a.parents, a.table, a.control, a.found, a.groups, a.layers, budget, scratch, perm
-            )  # fmt: skip
+                image.im,
+                image.mem,
+                a.states,
+                a.parents,
+                a.table,
+                a.control,
+                a.found,
+                a.groups,
+                a.layers,
+                budget,
+                scratch,
+                perm,
+            )
             now = Progress(
-                int(a.control[_bfs.C_COUNT]), int(a.control[_bfs.C_HEAD]), int(a.control[_bfs.C_TRANSITIONS]), int(a.control[_bfs.C_DEPTH]),
-                time.perf_counter() - began, a.memory,
-            )  # fmt: skip
+                int(a.control[_bfs.C_COUNT]),
+                int(a.control[_bfs.C_HEAD]),
+                int(a.control[_bfs.C_TRANSITIONS]),
+                int(a.control[_bfs.C_DEPTH]),
+                time.perf_counter() - began,
+                a.memory,
+            )
             if code == _bfs.FINISHED:
                 break
             if code == _bfs.WORDS_FULL:
@@ -251,6 +285,15 @@ def conclude(system, reductions, arrays: Arrays, reasons: list[str], seconds: fl
         if arrays.found[k, 0] >= 0
     }
     return Exploration(
-        system, reductions, not reasons, tuple(reasons), int(control[_bfs.C_COUNT]), int(control[_bfs.C_TRANSITIONS]), int(control[_bfs.C_DEPTH]),
-        seconds, arrays.memory, found, arrays,
-    )  # fmt: skip
+        system,
+        reductions,
+        not reasons,
+        tuple(reasons),
+        int(control[_bfs.C_COUNT]),
+        int(control[_bfs.C_TRANSITIONS]),
+        int(control[_bfs.C_DEPTH]),
+        seconds,
+        arrays.memory,
+        found,
+        arrays,
+    )

@@ -1,8 +1,12 @@
 """
-From a finished search to a schedule: the shortest way to break a property, with the fewest switches between actors among those.
+From a finished search to a schedule.
+
+The shortest way to break a property, with the fewest switches between actors among those.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -12,14 +16,15 @@ from .explore import Exploration
 
 def schedule(found: Exploration, name: str) -> list[int]:
     """
-    Return the actors, in order, whose actions lead to the first violation of property (or advice) `name`.
+    Return the actors, in order, whose actions lead to the first violation of `name`.
 
-    It has the least number of actions of any schedule that breaks `name`, and of those the least number of switches between actors; of several
-    the one that comes first by actor number. Actors are the real ones also where the search used symmetry.
+    `name` is a property or an advice. The schedule has the least number of actions of any that
+    breaks it, and of those the least number of switches between actors; of several it is the one
+    that comes first by actor number. Actors are the real ones also where the search used symmetry.
 
     Raises KeyError if the search found no violation of `name`.
     """
-    from . import _bfs, _shortest
+    from . import _shortest
 
     _number, actor, depth = found.found[name]
     prop = (*codes.PROPERTIES, *codes.ADVICE).index(name)
@@ -66,8 +71,8 @@ def layer_bounds(found: Exploration, depth: int) -> np.ndarray:
 
 def follow(found: Exploration, best: np.ndarray, depth: int, to_end: bool) -> list[int]:
     """Walk forward along the least costs; return real actor numbers."""
-    from . import _bfs
     from ..vm._entry import run
+    from . import _bfs
 
     image, arrays, actors = found.system.image, found.arrays, len(found.system.actors)
     width, mode = arrays.states.shape[1], found.reductions.mode
@@ -99,4 +104,4 @@ def follow(found: Exploration, best: np.ndarray, depth: int, to_end: bool) -> li
 
 def switches(path: list[int]) -> int:
     """Return how often a schedule goes from one actor to another."""
-    return sum(a != b for a, b in zip(path, path[1:], strict=False))
+    return sum(a != b for a, b in pairwise(path))

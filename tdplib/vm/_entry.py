@@ -1,7 +1,8 @@
 """
 The kernels that Python calls on arrays; inside, everything works on bare pointers.
 
-im : int32[::1], the image; mem : int64[::1], words and registers, modified; st : int64[::1], the state, modified
+im : int32[::1], the image; mem : int64[::1], words and registers, modified; st : int64[::1], the
+    state, modified
 """
 
 from .._jit import bare_kernel as kernel
@@ -13,7 +14,11 @@ _pointer = pointer_to()
 
 @kernel
 def run(im, mem, st, actor, mode, log):
-    """Take one action of `actor` (see `_run.run`); log : int64[::1], [count, capacity, nodes ...]."""
+    """
+    Take one action of `actor` (see `_run.run`).
+
+    log : int64[::1], [count, capacity, nodes ...].
+    """
     return _run.run(_pointer(im), _pointer(mem), _pointer(st), actor, mode, _pointer(log))
 
 

@@ -1,18 +1,24 @@
 """
-Kernels for one operation. Each takes (im, mem, st, node offset, register base, actor) and returns what happens next:
-the next node (>= 0), `BLOCKED`, `BROKEN - property` or `BOUND - bound`. An operation that would break a property changes nothing.
+Kernels for one operation.
 
-im : int32[::1], the image; mem : int64[::1], words and registers, modified; st : int64[::1], the state, modified
+Each takes (im, mem, st, node offset, register base, actor) and returns what happens next: the next
+node (>= 0), `BLOCKED`, `BROKEN - property` or `BOUND - bound`. An operation that would break a
+property changes nothing.
+
+im : int32[::1], the image; mem : int64[::1], words and registers, modified; st : int64[::1], the
+    state, modified
 """
 
-from .._jit import bare_kernel as kernel
+from .._jit import bare_kernel as kernel  # noqa: I001 (the tables of names below)
 from . import codes
 from ._memory import (
-    free_page, has_present, is_invalid, load, load_raw, new_word, page_row, page_state, pointer_check, stop_record, store_raw, store_word,
+    free_page, has_present, is_invalid, load, load_raw, new_word, page_row, page_state,
+    pointer_check, stop_record, store_raw, store_word,
 )  # fmt: skip
 from .codes import (
-    ACTOR, ALLOCATED, BLOCKED, BOUND, BROKEN, FREED, FREEING, L_READ, L_WAIT, L_WRITE, N_A, N_AUX, N_B, N_DST, N_FIELD, N_FLAGS, N_IDX, N_NEXT, N_OBJ, N_OP,
-    N_PAGEOBJ, N_TARGET, PRESENT_BIT, UNALLOCATED,
+    ACTOR, ALLOCATED, BLOCKED, BOUND, BROKEN, FREED, FREEING, L_READ, L_WAIT, L_WRITE, N_A, N_AUX,
+    N_B, N_DST, N_FIELD, N_FLAGS, N_IDX, N_NEXT, N_OBJ, N_OP, N_PAGEOBJ, N_TARGET, PRESENT_BIT,
+    UNALLOCATED,
 )  # fmt: skip
 
 _O = codes.OP
@@ -209,7 +215,7 @@ def compared(op, a, b):
 
 @kernel
 def locate(im, mem, st, at, regs):
-    """Return the field number a place means now, or the code of the property that reaching it breaks."""
+    """Return the field number a place means now, or the code of what reaching it breaks."""
     row = im[at + N_FIELD]
     obj = mem[regs + im[at + N_OBJ]]
     kind = im[at + N_PAGEOBJ]
@@ -233,9 +239,7 @@ def locate(im, mem, st, at, regs):
 
 @kernel
 def watch_write(im, mem, st, at, regs, row, word):
-    """
-    Return 0, or the code of the property that writing the whole word `word` into field `row` breaks.
-    """
+    """Return 0, or the code of the property that writing a whole word into a field breaks."""
     kind = im[im[codes.H_FIELD] + row * codes.FIELD + codes.F_KIND]
     if kind == codes.K_ROLE:
         page = mem[regs + im[at + N_OBJ]] - 1
@@ -338,7 +342,7 @@ def execute_count(im, mem, st, at, regs, row):
 
 @kernel
 def others_hold(im, st, actor, mask):
-    """Return 1 if an actor other than `actor` holds or awaits a lock in a mode of `mask` (bits of S_HOLD)."""
+    """Return 1 if another actor holds or awaits a lock in a mode of `mask` (bits of S_HOLD)."""
     for other in range(im[codes.H_ACTORS]):
         if other != actor and im[stop_record(im, st, other) + codes.S_HOLD] & mask:
             return 1
@@ -347,7 +351,11 @@ def others_hold(im, st, actor, mask):
 
 @kernel
 def execute_lock(im, mem, st, at, regs, actor):
-    """Locks: who holds what follows from where the actors stand, so taking one only asks the others."""
+    """
+    Locks.
+
+    Who holds what follows from where the actors stand, so taking one only asks the others.
+    """
     op, base = im[at + N_OP], im[at + N_AUX]
     if mem[regs + im[at + N_OBJ]] == 0:
         return OOPS
@@ -408,7 +416,11 @@ def others_block(im, st, actor, page):
 
 @kernel
 def call_rcu(im, mem, st, at, actor, page, own):
-    """Hand `page` to RCU; `own` is the actor's own slot for grace bits, or -1 outside a reader. Return 0 or a code."""
+    """
+    Hand `page` to RCU; `own` is the actor's own slot for grace bits, or -1 outside a reader.
+
+    Return 0 or a code.
+    """
     if page_state(im, st, page) == FREEING:
         return USE_AFTER_FREE
     readers = 0
@@ -438,7 +450,11 @@ def call_rcu(im, mem, st, at, actor, page, own):
 
 @kernel
 def leave_reader(im, mem, st, actor, own):
-    """End the actor's outermost reader: free what only it held up, let `synchronize_rcu` go on. Return 0 or a code."""
+    """
+    End the actor's outermost reader: free what only it held up, let `synchronize_rcu` go on.
+
+    Return 0 or a code.
+    """
     mine = mem[own]
     for page in range(im[codes.H_PAGES]):
         if (
@@ -534,7 +550,11 @@ def allocate(im, mem, st, at, regs):
 
 @kernel
 def execute_list(im, mem, st, at, regs):
-    """The list of roots: a head and one next pointer a page; a page taken off keeps its next pointer, as RCU walkers need."""
+    """
+    The list of roots: a head and one next pointer a page.
+
+    A page taken off keeps its next pointer, as RCU walkers need.
+    """
     op, head = im[at + N_OP], im[codes.H_HEAD]
     dst = regs + im[at + N_DST]
     if im[at + N_PAGEOBJ] == 0 and mem[regs + im[at + N_OBJ]] == 0:
@@ -605,7 +625,11 @@ def unlink(im, st, page):
 
 @kernel
 def queue_length(im, st):
-    """Return how many items are queued. The queue is one field per page slot, oldest first, page + 1 or 0."""
+    """
+    Return how many items are queued.
+
+    The queue is one field per page slot, oldest first, page + 1 or 0.
+    """
     for k in range(im[codes.H_PAGES]):
         if load_raw(im, st, im[codes.H_QUEUE] + k) == 0:
             return k
@@ -716,7 +740,7 @@ def queue_item(im, mem, st, at, regs):
 
 @kernel
 def left_on_invalid_root(im, mem, st, actor, vcpu):
-    """Return 1 if the vCPU's root is set, not freed and invalid while nobody holds mmu_lock for write."""
+    """Return 1 if the vCPU's root is live but invalid, and nobody holds mmu_lock for write."""
     if im[codes.H_VROOT] < 0:
         return 0
     root = load(im, mem, st, im[codes.H_VROOT] + vcpu)

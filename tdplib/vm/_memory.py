@@ -1,14 +1,15 @@
 """
 Kernels on packed memory: fields, the table of words, pages.
 
-A wide value (a role word, an SPTE) is held in a state as its number in the table of words, which only grows during a search; so equal states
-stay equal whatever order values were met in.
+A wide value (a role word, an SPTE) is held in a state as its number in the table of words, which
+only grows during a search; so equal states stay equal whatever order values were met in.
 """
 
-from .._jit import bare_kernel as kernel
+from .._jit import bare_kernel as kernel  # noqa: I001 (the tables of names below)
 from .codes import (
-    ACTOR, A_SHIFT, A_STOPS, A_STOP_MASK, A_WORD, BOUND, BROKEN, F_BITS, F_BMASK, F_BOOL, F_BSHIFT, F_CONST, F_FLAGS, F_INTERNED, F_LIMIT,
-    F_MASK, F_SHIFT, F_WORD, FIELD, FREED, H_ACTOR, H_ENTRIES, H_FIELD, H_INVALID_SHIFT, H_PAGE, H_STOP, M_CAPACITY, M_COUNT, M_WORDS, P_CLEAR,
+    ACTOR, A_SHIFT, A_STOPS, A_STOP_MASK, A_WORD, BOUND, BROKEN, F_BITS, F_BMASK, F_BOOL, F_BSHIFT,
+    F_CONST, F_FLAGS, F_INTERNED, F_LIMIT, F_MASK, F_SHIFT, F_WORD, FIELD, FREED, H_ACTOR,
+    H_ENTRIES, H_FIELD, H_INVALID_SHIFT, H_PAGE, H_STOP, M_CAPACITY, M_COUNT, M_WORDS, P_CLEAR,
     P_CLEARS, P_ROLE, P_SPT, P_STATE, PAGE, PRESENT_BIT, STOP,
 )  # fmt: skip
 
@@ -16,7 +17,7 @@ from .codes import (
 @kernel
 def intern_word(mem, value):
     """
-    Return the number of `value` in the table of words, adding it if new, or `BOUND - 2` if the table is full.
+    Return the number of `value` in the table of words, or `BOUND - 2` if the table is full.
 
     mem : int64[::1], modified in place
     """
@@ -68,7 +69,11 @@ def load(im, mem, st, row):
 
 @kernel
 def new_word(im, mem, st, row, value):
-    """Return what the whole word of field `row` becomes when `value` is stored there: the value itself, or the word with these bits changed."""
+    """
+    Return what the whole word of field `row` becomes when `value` is stored there.
+
+    The value itself, or the word with these bits changed.
+    """
     at = im[H_FIELD] + row * FIELD
     flags = im[at + F_FLAGS]
     if flags & F_BOOL:
@@ -84,7 +89,9 @@ def new_word(im, mem, st, row, value):
 @kernel
 def store_word(im, mem, st, row, value):
     """
-    Store a whole word (see `new_word`) into field `row`. Return 0, or a `BOUND` code if it does not fit and nothing was stored.
+    Store a whole word (see `new_word`) into field `row`.
+
+    Return 0, or a `BOUND` code if it does not fit and nothing was stored.
 
     mem, st : modified in place
     """
@@ -154,7 +161,11 @@ def stop_record(im, st, actor):
 
 @kernel
 def pointer_check(im, st, pointer):
-    """Return 0, or the code of the property that dereferencing this page pointer (page + 1, 0 for None) breaks."""
+    """
+    Return 0, or the code of the property that dereferencing a page pointer breaks.
+
+    pointer : page + 1, or 0 for None
+    """
     if pointer == 0:
         return BROKEN
     if page_state(im, st, pointer - 1) == FREED:

@@ -1,13 +1,15 @@
 """
-Kernels that run an actor: unpack its live registers, execute, stop where an action ends, pack again.
+Kernels that run an actor.
+
+Unpack its live registers, execute, stop where an action ends, pack again.
 """
 
-from .._jit import bare_kernel as kernel
+from .._jit import bare_kernel as kernel  # noqa: I001 (the tables of names below)
 from . import codes
 from ._execute import (
-    DONE, LEAK, OP_ALLOC, OP_END, OP_FLUSHWAIT, OP_FREE, OP_LISTEMPTY, OP_LISTFIRST, OP_LOAD, OP_MUNLOCK, OP_RCULOCK, OP_REFDECTEST, OP_RLOCK, OP_WQDONE, OP_WQNEXT, OP_ZAPBEGIN,
-    execute_field, execute_list, execute_lock, execute_model, execute_private, execute_queue, execute_rcu,
-    is_queued, running_item,
+    DONE, LEAK, OP_ALLOC, OP_END, OP_FLUSHWAIT, OP_FREE, OP_LISTEMPTY, OP_MUNLOCK, OP_REFDECTEST,
+    OP_WQDONE, OP_WQNEXT, OP_ZAPBEGIN, execute_field, execute_list, execute_lock, execute_model,
+    execute_private, execute_queue, execute_rcu, is_queued, running_item,
 )  # fmt: skip
 from ._memory import intern_word, is_invalid, load, load_raw, page_row, page_state, stop_record
 from .codes import (
@@ -27,12 +29,20 @@ from .codes import (
 
 MERGE, LOCKSET, ACQUIRE = 1, 2, 4
 LONG_RUN = 4000
-"""Operations after which a reduced action ends at the next statement, so that an endless private loop is a cycle of states, not a hang."""
+"""
+Operations after which a reduced action ends at the next statement.
+
+Thus an endless private loop is a cycle of states, not a hang.
+"""
 
 
 @kernel
 def execute(im, mem, st, at, regs, actor):
-    """Execute the operation of the node at offset `at`; return the next node, BLOCKED, DONE, or a BROKEN or BOUND code."""
+    """
+    Execute the operation of the node at offset `at`.
+
+    Return the next node, BLOCKED, DONE, or a BROKEN or BOUND code.
+    """
     if im[at + N_FLAGS] & codes.BREAKS:
         return BROKEN - im[at + N_AUX]
     op = im[at + N_OP]
@@ -53,7 +63,11 @@ def execute(im, mem, st, at, regs, actor):
 
 @kernel
 def unpack(im, mem, st, actor):
-    """Load the live registers of `actor` from the state into mem; return the node where it stands."""
+    """
+    Load the live registers of `actor` from the state into mem.
+
+    Return the node where it stands.
+    """
     a = im[codes.H_ACTOR] + actor * ACTOR
     stop = stop_record(im, st, actor)
     word, base, regs = im[a + codes.A_WORD], im[a + codes.A_SHIFT], im[a + codes.A_REGS]
@@ -72,7 +86,9 @@ def unpack(im, mem, st, actor):
 @kernel
 def pack(im, mem, st, actor, node):
     """
-    Let `actor` stand at `node` (a stop): write its place and live registers into its block of the state. Return 0, or a BOUND code.
+    Let `actor` stand at `node` (a stop).
+
+    Write its place and live registers into its block of the state. Return 0, or a BOUND code.
     """
     a = im[codes.H_ACTOR] + actor * ACTOR
     word, base, regs = im[a + codes.A_WORD], im[a + codes.A_SHIFT], im[a + codes.A_REGS]
@@ -97,7 +113,7 @@ def pack(im, mem, st, actor, node):
 
 @kernel
 def is_free(im, mem, st, at, regs, actor):
-    """Return True if nobody else can observe or disturb the visible operation at `at` (see `lang.independence`)."""
+    """Return True if the operation at `at` is owned: see `lang.independence`."""
     flags, op = im[at + N_FLAGS], im[at + N_OP]
     if flags & codes.OWNED:
         return True
@@ -119,9 +135,12 @@ def is_free(im, mem, st, at, regs, actor):
 @kernel
 def run(im, mem, st, actor, mode, log):
     """
-    Take one action of `actor`. Return 0 and the state after it in `st`, or BLOCKED, BROKEN - k, BOUND - k with `st` spoilt.
+    Take one action of `actor`.
 
-    mode : MERGE | LOCKSET | ACQUIRE bits; log : [count, capacity, node, node, ...], filled with the nodes executed
+    Return 0 and the state after it in `st`, or BLOCKED, BROKEN - k, BOUND - k with `st` spoilt.
+
+    mode : MERGE | LOCKSET | ACQUIRE bits; log : [count, capacity, node, node, ...], filled with the
+        nodes executed
     """
     node = unpack(im, mem, st, actor)
     regs = im[im[codes.H_ACTOR] + actor * ACTOR + codes.A_REGS]
@@ -130,7 +149,6 @@ def run(im, mem, st, actor, mode, log):
     while True:
         at = nodes + node * NODE
         flags = im[at + N_FLAGS]
-        op = im[at + N_OP]
         if count > 0 and (flags & codes.STARTS or (flags & codes.VISIBLE and seen_here)):
             if mode == 0 or (count > LONG_RUN and flags & codes.STARTS):
                 return pack(im, mem, st, actor, node)
@@ -138,7 +156,7 @@ def run(im, mem, st, actor, mode, log):
         free, acted_before = False, acted
         if flags & codes.VISIBLE:
             free = mode & LOCKSET and is_free(im, mem, st, at, regs, actor)
-            if passed and not free and (seen or flags & codes.BLOCKING and acted):
+            if passed and not free and (seen or (flags & codes.BLOCKING and acted)):
                 return pack(im, mem, st, actor, node)
             seen_here = acted = True
         after = execute(im, mem, st, at, regs, actor)
@@ -151,7 +169,8 @@ def run(im, mem, st, actor, mode, log):
                 return pack(im, mem, st, actor, node)
             return after
         if flags & codes.VISIBLE:
-            # taking a lock can be put off, releasing one can be brought forward: one other operation may stand between the two, none after
+            # taking a lock can be put off, releasing one can be brought forward: one other
+            # operation may stand between the two, none after
             taken = mode & ACQUIRE and flags & codes.ACQUIRES and after == im[at + codes.N_NEXT]
             seen = seen or flags & codes.RELEASES or not (free or taken)
         if log[0] < log[1]:
@@ -163,7 +182,7 @@ def run(im, mem, st, actor, mode, log):
 
 @kernel
 def is_done(im, mem, st, actor):
-    """Return 1 if `actor` has ended, or is a worker whose next operation waits for work while nothing is queued."""
+    """Return 1 if `actor` has ended, or is a worker that waits for work while nothing is queued."""
     if im[stop_record(im, st, actor) + codes.S_END]:
         return 1
     if im[codes.H_QUEUE] < 0 or load_raw(im, st, im[codes.H_QUEUE]) != 0:
@@ -182,7 +201,11 @@ def is_done(im, mem, st, actor):
 
 @kernel
 def final_code(im, mem, st):
-    """Return what a state without any step means: 0 (everybody is done, nothing leaked) or a BROKEN code."""
+    """
+    Return what a state without any step means.
+
+    0 (everybody is done, nothing leaked) or a BROKEN code.
+    """
     for actor in range(im[codes.H_ACTORS]):
         if not is_done(im, mem, st, actor):
             return BROKEN - DEADLOCK

@@ -1,17 +1,19 @@
 """
 Numbers shared by the layout and the kernels: operations, record shapes, flags, results.
 
-An image is one int32 array (tables) and one int64 array (`mem`: the table of words, then each actor's registers). A state is `W` int64
-words. All kernels take these and integers.
+An image is one int32 array (tables) and one int64 array (`mem`: the table of words, then each
+actor's registers). A state is `W` int64 words. All kernels take these and integers.
 """
 
 # === operations; the groups are contiguous, kernels dispatch on the bounds ===
 OPS = (
     # private
-    "NOP", "MOV", "ADD", "SUB", "MUL", "DIV", "MOD", "AND", "OR", "XOR", "SHL", "SHR", "NOT", "EQ", "NE", "LT", "LE", "GT", "GE",
-    "JMP", "BZ", "BNZ", "WARN", "ASSERTHELD", "ASSERTREAD", "ASSERTWRITE", "END",
+    "NOP", "MOV", "ADD", "SUB", "MUL", "DIV", "MOD", "AND", "OR", "XOR", "SHL", "SHR", "NOT", "EQ",
+    "NE", "LT", "LE", "GT", "GE", "JMP", "BZ", "BNZ", "WARN", "ASSERTHELD", "ASSERTREAD",
+    "ASSERTWRITE", "END",
     # one field
-    "LOAD", "STORE", "XCHG", "CMPXCHG", "TRYCMPXCHG", "ATOMICADD", "REFINC", "REFINCNZ", "REFDEC", "REFDECTEST",
+    "LOAD", "STORE", "XCHG", "CMPXCHG", "TRYCMPXCHG", "ATOMICADD", "REFINC", "REFINCNZ", "REFDEC",
+    "REFDECTEST",
     # locks
     "RLOCK", "RUNLOCK", "WLOCK", "WLOCK2", "WUNLOCK", "MLOCK", "MUNLOCK",
     # RCU and memory
@@ -21,15 +23,17 @@ OPS = (
     # workqueue
     "INITWORK", "QUEUE", "FLUSHBEGIN", "FLUSHWAIT", "FLUSHDESTROY", "WQNEXT", "WQDONE",
     # requests and the model's own watchers
-    "REQALL", "REQMAKE", "REQTEST", "REQCHECK", "UPDBEGIN", "UPDRETURN", "NOTRETURN", "ZAPBEGIN", "ZAPEND", "MARKED",
+    "REQALL", "REQMAKE", "REQTEST", "REQCHECK", "UPDBEGIN", "UPDRETURN", "NOTRETURN", "ZAPBEGIN",
+    "ZAPEND", "MARKED",
 )  # fmt: skip
 OP = {name: k for k, name in enumerate(OPS)}
 
 # === properties, in the order in which the first broken one is told ===
 PROPERTIES = (
-    "no-oops", "no-use-after-free", "refcount-underflow", "refcount-from-zero", "refcount-overflow", "no-double-queue", "list-intact",
-    "no-invalid-root-loaded", "no-spte-under-invalid-root", "invalid-monotone", "no-dead-root-seen", "delist-at-final-put", "freed-empty",
-    "zap-complete", "notifier-complete", "one-winner", "no-warn", "lockdep", "no-deadlock", "no-leak",
+    "no-oops", "no-use-after-free", "refcount-underflow", "refcount-from-zero", "refcount-overflow",
+    "no-double-queue", "list-intact", "no-invalid-root-loaded", "no-spte-under-invalid-root",
+    "invalid-monotone", "no-dead-root-seen", "delist-at-final-put", "freed-empty", "zap-complete",
+    "notifier-complete", "one-winner", "no-warn", "lockdep", "no-deadlock", "no-leak",
 )  # fmt: skip
 PROPERTY = {name: k for k, name in enumerate(PROPERTIES)}
 ADVICE = ("wasted-zap",)
@@ -117,8 +121,11 @@ UNALLOCATED, ALLOCATED, FREEING, FREED = range(4)
 
 # === header of the image ===
 HEADER = 32
-(H_ACTORS, H_PAGES, H_ENTRIES, H_WORDS, H_ACTOR, H_NODE, H_STOP, H_REG, H_FIELD, H_PAGE, H_HEAD, H_QUEUE, H_DESTROYED, H_REQUEST,
- H_MMU_LOCK, H_INVALID_SHIFT, H_VCPUS, H_VROOT, H_OWNS_ROOT, H_MEM_REGS, H_TABLE, H_WORKERS, H_UNUSED) = range(23)  # fmt: skip
+(
+    H_ACTORS, H_PAGES, H_ENTRIES, H_WORDS, H_ACTOR, H_NODE, H_STOP, H_REG, H_FIELD, H_PAGE, H_HEAD,
+    H_QUEUE, H_DESTROYED, H_REQUEST, H_MMU_LOCK, H_INVALID_SHIFT, H_VCPUS, H_VROOT, H_OWNS_ROOT,
+    H_MEM_REGS, H_TABLE, H_WORKERS, H_UNUSED,
+) = range(23)  # fmt: skip
 
 # === mem: the table of words ===
 M_COUNT, M_CAPACITY, M_ADVICE, M_WORDS = 0, 1, 2, 8

@@ -1,6 +1,4 @@
-"""
-Reading a packed state: fields by name, where actors stand, what they hold.
-"""
+"""Reading a packed state: fields by name, where actors stand, what they hold."""
 
 from __future__ import annotations
 
@@ -18,7 +16,11 @@ from .system import System
 
 @dataclass(frozen=True)
 class Standing:
-    """Where an actor stands: its node, and the values of its live registers (grace bits under None)."""
+    """
+    Where an actor stands.
+
+    Its node, and the values of its live registers (grace bits under None).
+    """
 
     node: Node
     number: int
@@ -84,7 +86,11 @@ def standing(system: System, st: np.ndarray, actor: int) -> Standing:
 
 
 def holders(system: System, st: np.ndarray) -> dict[str, dict[str, list[int]]]:
-    """Return, for each lock, who reads, writes and waits: lock -> {"readers", "writer", "waiting"} -> actor numbers."""
+    """
+    Return, for each lock, who reads, writes and waits.
+
+    By lock: {"readers", "writer", "waiting"} -> actor numbers.
+    """
     found = {lock: {"readers": [], "writer": [], "waiting": []} for lock in symbols.LOCK_RANK}
     for actor in range(len(system.actors)):
         node = standing(system, st, actor).node

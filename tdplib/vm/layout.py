@@ -1,9 +1,10 @@
 """
 From the code of all actors to an image: where every field and register lies in a packed state.
 
-A state is a few int64 words. Fields and actors' blocks are placed first-fit, none across a word's end; a field nobody writes takes no bits; a
-block holds where the actor stands and, differently at each stop, its live registers. The first bits after the place are what other actors
-look at: a flush's note, the grace bits of a reader, the item a worker runs.
+A state is a few int64 words. Fields and actors' blocks are placed first-fit, none across a word's
+end; a field nobody writes takes no bits; a block holds where the actor stands and, differently at
+each stop, its live registers. The first bits after the place are what other actors look at: a
+flush's note, the grace bits of a reader, the item a worker runs.
 """
 
 from __future__ import annotations
@@ -78,7 +79,11 @@ class Shape:
 
 @dataclass
 class Layout:
-    """The packed system: `im` and `mem` for the kernels, the field table for whoever decodes a state."""
+    """
+    The packed system.
+
+    `im` and `mem` for the kernels, the field table for whoever decodes a state.
+    """
 
     im: np.ndarray
     mem: np.ndarray
@@ -204,11 +209,8 @@ class Builder:
     def kvm_fields(self) -> None:
         """Add the fields of the one kvm, the list head and the queue."""
         for owner, name, type_, _bit in sorted(self.used, key=str):
-            if (
-                owner == "kvm"
-                and type_ in symbols.NUMBER_LIMITS
-                or owner == "kvm"
-                and type_ == "page"
+            if (owner == "kvm" and type_ in symbols.NUMBER_LIMITS) or (
+                owner == "kvm" and type_ == "page"
             ):
                 self.store_or_fix(self.rows[self.add("kvm", name, type_, 0)])
         self.head = self.queue = self.destroyed = -1
@@ -232,7 +234,11 @@ class Builder:
         return found + sorted(named)
 
     def vcpu_fields(self) -> None:
-        """Add the fields of every vCPU: rows of one name are consecutive; bits come later, in the vCPU's own block if it has one."""
+        """
+        Add the fields of every vCPU: rows of one name are consecutive.
+
+        Bits come later, in the vCPU's own block if it has one.
+        """
         self.request = self.vroot = -1
         self.vcpu_rows: list[int] = []
         for name, type_ in self.vcpu_names():
@@ -252,7 +258,11 @@ class Builder:
                 self.add("vcpu", name, "bits", v, 0, bit)
 
     def page_fields(self) -> None:
-        """Add the fields of every page slot; the rows to clear when a page is freed are consecutive."""
+        """
+        Add the fields of every page slot.
+
+        The rows to clear when a page is freed are consecutive.
+        """
         named = sorted(
             {(n, "role" if b else t) for o, n, t, b in self.used if o == "page"}
             - {("link", "node"), ("rcu_head", "rcu_head"), ("tdp_mmu_async_work", "work")}
@@ -287,7 +297,11 @@ class Builder:
     # === blocks ===
 
     def specials(self, code: Code, node: Node) -> dict[str, tuple[Reg | None, int]]:
-        """Return the parts of a block that others look at, at this stop: name -> (register, width)."""
+        """
+        Return the parts of a block that others look at, at this stop.
+
+        By name: (register, width).
+        """
         found = {}
         live = [r for r in code.program.regs if node.live >> r.index & 1]
         for reg in live:
@@ -317,7 +331,11 @@ class Builder:
         return reg.width
 
     def plan(self, code: Code) -> dict:
-        """Lay out a program's stops: for each, special shifts and register entries; the block's control size in words of 64 bits."""
+        """
+        Lay out a program's stops.
+
+        For each, special shifts and register entries; the block's control size in words of 64 bits.
+        """
         base = max(1, (len(code.stops) - 1).bit_length())
         stops, most = [], base
         words = 1
@@ -357,7 +375,11 @@ class Builder:
         return -1
 
     def place_blocks(self) -> None:
-        """Give every actor its block; a vCPU's fields lie right behind its control bits, alike for every vCPU."""
+        """
+        Give every actor its block.
+
+        A vCPU's fields lie right behind its control bits, alike for every vCPU.
+        """
         self.plans = {id(code): self.plan(code) for code in self.codes}
         self.blocks: list[Block] = []
         taken: set[int] = set()
@@ -442,10 +464,20 @@ class ImageWriter:
         self.mem = [0] * self.mem_base
         self.mem[c.M_COUNT], self.mem[c.M_CAPACITY] = 1, 1 << s.word_bits
         header = {
-            c.H_ACTORS: len(b.actors), c.H_PAGES: s.pages, c.H_ENTRIES: s.entries, c.H_WORDS: len(b.packer.free), c.H_HEAD: b.head, c.H_QUEUE: b.queue,
-            c.H_DESTROYED: b.destroyed, c.H_REQUEST: b.request, c.H_VCPUS: s.vcpus, c.H_VROOT: b.vroot, c.H_OWNS_ROOT: s.owns_root,
-            c.H_MMU_LOCK: 4 * symbols.LOCK_RANK.index("mmu_lock"), c.H_INVALID_SHIFT: symbols.ROLE_BITS["invalid"][0],
-        }  # fmt: skip
+            c.H_ACTORS: len(b.actors),
+            c.H_PAGES: s.pages,
+            c.H_ENTRIES: s.entries,
+            c.H_WORDS: len(b.packer.free),
+            c.H_HEAD: b.head,
+            c.H_QUEUE: b.queue,
+            c.H_DESTROYED: b.destroyed,
+            c.H_REQUEST: b.request,
+            c.H_VCPUS: s.vcpus,
+            c.H_VROOT: b.vroot,
+            c.H_OWNS_ROOT: s.owns_root,
+            c.H_MMU_LOCK: 4 * symbols.LOCK_RANK.index("mmu_lock"),
+            c.H_INVALID_SHIFT: symbols.ROLE_BITS["invalid"][0],
+        }
         for at, value in header.items():
             self.im[at] = value
         self.fields()
@@ -453,9 +485,17 @@ class ImageWriter:
         node_base = self.programs(columns)
         start = self.start()
         return Layout(
-            np.array(self.im, dtype=np.int32), np.array(self.mem, dtype=np.int64), start, b.fields, b.rows, b.blocks, len(b.packer.free), node_base,
-            [self.slots[id(code)] for code, _ in b.actors], b.queue >= 0,
-        )  # fmt: skip
+            np.array(self.im, dtype=np.int32),
+            np.array(self.mem, dtype=np.int64),
+            start,
+            b.fields,
+            b.rows,
+            b.blocks,
+            len(b.packer.free),
+            node_base,
+            [self.slots[id(code)] for code, _ in b.actors],
+            b.queue >= 0,
+        )
 
     def constant(self, value: int) -> int:
         """Return the place in mem of a constant field's value."""
@@ -485,8 +525,17 @@ class ImageWriter:
     def pages(self) -> dict[tuple, int]:
         """Write the page records; return the column of each (name, bit)."""
         b = self.b
-        fixed = {("state", None): c.P_STATE, ("next", None): c.P_NEXT, ("on", None): c.P_ON, ("role", None): c.P_ROLE, ("tdp_mmu_root_count", None): c.P_COUNT,
-                 ("spt", None): c.P_SPT, ("zapped", None): c.P_ZAPPED, ("marked", None): c.P_MARKED, ("inited", None): c.P_INITED}  # fmt: skip
+        fixed = {
+            ("state", None): c.P_STATE,
+            ("next", None): c.P_NEXT,
+            ("on", None): c.P_ON,
+            ("role", None): c.P_ROLE,
+            ("tdp_mmu_root_count", None): c.P_COUNT,
+            ("spt", None): c.P_SPT,
+            ("zapped", None): c.P_ZAPPED,
+            ("marked", None): c.P_MARKED,
+            ("inited", None): c.P_INITED,
+        }
         columns = dict(fixed)
         for owner, name, _obj, _idx, bit in b.fields:
             if owner == "page" and (name, bit) not in columns:
@@ -494,7 +543,8 @@ class ImageWriter:
         own = len(columns) - len(fixed)
         if own > c.PAGE - c.P_SETS_N - 1:
             raise BadValueError(
-                f"{own} fields of kvm_mmu_page beside the base ones are in use; the machine has room for {c.PAGE - c.P_SETS_N - 1}"
+                f"{own} fields of kvm_mmu_page beside the base ones are in use; "
+                f"the machine has room for {c.PAGE - c.P_SETS_N - 1}"
             )
         first = len(self.im)
         self.im[c.H_PAGE] = first
@@ -506,7 +556,7 @@ class ImageWriter:
             at = first + page * c.PAGE
             self.im[at + c.P_CLEAR], self.im[at + c.P_CLEARS] = b.page_first[page], 0
             sets = []
-            stored = [r for r in range(b.page_first[page], b.page_first[page] + b.page_clears)]
+            stored = list(range(b.page_first[page], b.page_first[page] + b.page_clears))
             self.im[at + c.P_CLEARS] = len(stored)
             for row in stored:
                 value = b.start_value(b.rows[row]) if b.rows[row].const is None else 0
@@ -546,7 +596,11 @@ class ImageWriter:
         return [node_base[id(code)] for code, _ in b.actors]
 
     def slot_map(self, code: Code) -> dict:
-        """Number a program's register slots: 0 holds grace bits; then constants, arguments, registers."""
+        """
+        Number a program's register slots: 0 holds grace bits.
+
+        Then constants, arguments, registers.
+        """
         slots: dict = {}
         for node in code.nodes:
             op = node.op
@@ -672,7 +726,7 @@ class ImageWriter:
                 block.words,
             )
             row[c.A_ENTRY] = len(self.mem)
-            for word in range(block.words):
+            for _ in range(block.words):
                 bits = block.control if block.words == 1 else 64
                 mask = ((1 << bits) - 1) << block.shift
                 self.mem.append(signed(~mask))

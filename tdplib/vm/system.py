@@ -1,11 +1,13 @@
 """
-A system: protocol code and actors, compiled and packed, ready to be stepped, searched and read.
+A system.
+
+Protocol code and actors, compiled and packed, ready to be stepped, searched and read.
 """
 
 from __future__ import annotations
 
-import hashlib
 import ast
+import hashlib
 from dataclasses import dataclass, field
 
 from ..errors import BadValueError
@@ -18,12 +20,20 @@ from ..lang.world import join
 MAX_ACTORS = 16
 MAX_PAGES = 8
 WORD_BITS = 4
-"""Width of a wide value in a state: its number in the table of words. Grows (8, 12) when a search meets more values."""
+"""
+Width of a wide value in a state: its number in the table of words.
+
+Grows (8, 12) when a search meets more values.
+"""
 
 
 @dataclass(frozen=True)
 class Actor:
-    """One actor of a system: what people call it, what it is, what it runs with which argument values."""
+    """
+    One actor of a system.
+
+    What people call it, what it is, what it runs with which argument values.
+    """
 
     name: str
     kind: str
@@ -68,7 +78,11 @@ class System:
         return self._image
 
     def widen(self) -> bool:
-        """Make room for more wide values (after the bound `words` was met); False if there is no more to make."""
+        """
+        Make room for more wide values (after the bound `words` was met).
+
+        False if there is no more to make.
+        """
         if self.word_bits >= 12:
             return False
         self.word_bits += 4
@@ -77,13 +91,21 @@ class System:
 
     @property
     def fingerprint(self) -> str:
-        """Eight hexadecimal digits that change when code, actors or the machine's shape change; comments do not count."""
+        """
+        Eight hexadecimal digits that change when code, actors or the machine's shape change.
+
+        Comments do not count.
+        """
         text = "\n".join(code_text(unit) for unit in self.world.units)
         text += repr((self.actors, self.entries, self.pages, self.vcpus, self.root_role))
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def groups(self) -> list[list[int]]:
-        """Return the actors that are interchangeable: same code, same numbers; vCPUs differ in nothing but which they are."""
+        """
+        Return the actors that are interchangeable: same code, same numbers.
+
+        Of vCPUs: they differ in nothing but which they are.
+        """
         found: dict[tuple, list[int]] = {}
         for k, (code, args) in enumerate(self.codes):
             numbers = tuple(
@@ -132,8 +154,10 @@ def build(
     """
     Compile `units` for `actors`.
 
-    entries : SPTEs a table, 1 to 8; pages : page slots, 1 to 8; vcpus : default, as many as the actors name
-    strict : refuse an unlock that can never find the lock held (else it breaks `lockdep` when reached)
+    entries : SPTEs a table, 1 to 8; pages : page slots, 1 to 8; vcpus : default, as many as the
+        actors name
+    strict : refuse an unlock that can never find the lock held (else it breaks `lockdep` when
+        reached)
 
     Raises LanguageError for the source, BadValueError for a size out of range.
     """
