@@ -11,10 +11,11 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import shutil
 import sys
 
 import pytest
+
+from tdplib.doctor import find_chromium
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))  # fake_session lies one folder up
 
@@ -68,20 +69,13 @@ def absent(what: str):
     pytest.skip(f"{what}: the browser tests do not run")
 
 
-def chrome_path() -> str | None:
-    """The browser to drive: $CHROME, else the first Chromium on the path; None if there is none."""
-    named = os.environ.get("CHROME")
-    names = [named] if named else ["chromium", "chromium-browser", "google-chrome"]
-    return next(filter(None, map(shutil.which, names)), None)
-
-
 @pytest.fixture(scope="session")
 def chromium():
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
         absent("playwright is not installed")
-    path = chrome_path()
+    path = find_chromium()
     if path is None:
         absent("no chromium on the path, nor where CHROME says")
     with sync_playwright() as playwright:
