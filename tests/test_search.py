@@ -333,6 +333,38 @@ def test_symmetry_traces_are_of_real_actors(rest):
         assert reference.replay(units, actors, ways[1]).broken == "no-warn"
 
 
+NAMED = {
+    "an id is stored": "kvm.n = vcpu.vcpu_id\nt = kvm.n\nWARN_ON(t == 1)",
+    "an id is asked for": "if vcpu.vcpu_id:\n    kvm.m = 1\nelse:\n    kvm.n += 1\nWARN_ON(kvm.m)",
+    "an id is kept": (
+        "t = 0\nif kvm.n == 0:\n    t = vcpu.vcpu_id + 1\n    kvm.n = t\n"
+        "WARN_ON(kvm.n == 2 and vcpu.vcpu_id == 0)"
+    ),
+    "one is named by another": "vcpu.x += 1\nvcpu.x += 1",
+    "one is shared with another": "kvm.n = vcpu.x\nvcpu.x = 1\nkvm.m = vcpu.x",
+}
+"""Programs in which vCPUs that run one text are told apart: to permute them is no symmetry."""
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_symmetry_permutes_nobody_who_is_told_apart(name):
+    body = NAMED[name].splitlines()
+    unit = UNIT + "class kvm_vcpu:\n    x: u8\n\n\ndef f(kvm, vcpu):\n"
+    unit += "".join(f"    {line}\n" for line in body)
+    unit += "def g(kvm, vcpu):\n    t = vcpu.x\n    WARN_ON(t == 2 and kvm.n == 0)\n    kvm.n = 1\n"
+    actors = [("a", "f", ("kvm", "vcpu0")), ("b", "f", ("kvm", "vcpu1"))]
+    actors += [("c", "g", ("kvm", "vcpu1"))] if name.startswith("one is") else []
+    params = {"vcpus": 2}
+    plain = fast([unit], actors, params)
+    found = fast([unit], actors, params, ("symmetry",))
+    assert set(found.found) == set(plain.found)
+    assert found.states <= plain.states
+    for broken in found.found:
+        way = schedule(found, broken)
+        assert len(way) == plain.found[broken][2]
+        assert reference.replay([unit], actors, way, **params).broken == broken
+
+
 def test_symmetry_in_check():
     plain, found = (check("patch-22-skip-invalid", reductions=r) for r in (ALL, (*ALL, "symmetry")))
     assert set(found.properties) == set(plain.properties)
