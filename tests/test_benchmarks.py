@@ -25,7 +25,7 @@ def test_quick_run_is_validated_and_whole(bench, capsys):
     result = json.loads(capsys.readouterr().out)
     sides = {each["side"]: each for each in result["lost_update"]}
     assert {"tdplib", "plain Python"} <= set(sides)
-    assert ("SPIN" in sides) == bool(shutil.which("spin") and shutil.which("gcc"))
+    assert ("SPIN, gcc -O0" in sides) == bool(shutil.which("spin") and shutil.which("gcc"))
     for each in sides.values():
         assert (each["states"], each["transitions"]) == (361_775, 1_225_956)
     assert [each["complete"] for each in result["v5.18"]] == [False]
@@ -48,8 +48,22 @@ def test_a_protocol_that_breaks_ends_the_run(bench):
         bench.holds(found, "no-gift")
 
 
+def test_the_exercises_of_the_labs_are_judged(bench):
+    what, run, expected = bench.judgements()[0]
+    assert bench.timed(what, run, expected, 1)["what"] == what
+    with pytest.raises(SystemExit, match="expected wrong"):
+        bench.timed(what, lambda: expected, "wrong", 1)
+
+
 def test_plain_python_knows_the_smallest_by_hand(bench, monkeypatch):
     """2 actors, 1 round: 12 states and 14 transitions, see test_oracle."""
     monkeypatch.setattr(bench, "ACTORS", 2)
     monkeypatch.setattr(bench, "TIMES", 1)
     assert bench.plain_python() == (12, 14)
+
+
+def test_the_interpreter_alone_takes_every_transition(bench):
+    system = bench.system_of("v5.18", "small")
+    found, _ = bench.searched(system, bench.DEFAULT, 1_000_000)
+    assert found.complete
+    assert bench.interpreter(system, found)[0] == found.transitions
