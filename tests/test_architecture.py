@@ -25,10 +25,12 @@ LAYERS = {
     "lang.independence": 3, "lang.ir": 3, "lang.kernel": 3, "lang.kernel._stub": 3,
     "lang.kernel.atomics": 3, "lang.kernel.constants": 3, "lang.kernel.locks": 3,
     "lang.kernel.model": 3, "lang.kernel.rcu": 3, "lang.kernel.work": 3, "lang.lower": 3,
-    "lang.parsing": 3, "lang.source": 3, "lang.symbols": 3, "lang.world": 3,
+    "lang.parsing": 3, "lang.source": 3, "lang.symbols": 3, "lang.values": 3,
+    "lang.world": 3,
     # 4: its machine
-    "vm": 4, "vm._entry": 4, "vm._execute": 4, "vm._memory": 4, "vm._run": 4, "vm.codes": 4,
-    "vm.decode": 4, "vm.layout": 4, "vm.system": 4,
+    "vm": 4, "vm._entry": 4, "vm._execute": 4, "vm._memory": 4, "vm._model": 4,
+    "vm._numbers": 4, "vm._run": 4, "vm.codes": 4, "vm.decode": 4, "vm.image": 4,
+    "vm.layout": 4, "vm.system": 4,
     # 5: every interleaving of it; and, knowing nothing of that, the protocols as data
     "search": 5, "search._bfs": 5, "search._shortest": 5, "search.explore": 5,
     "search.shortest": 5,

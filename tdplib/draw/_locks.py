@@ -10,6 +10,7 @@ __all__ = ["draw_lock", "holdings", "lock_kinds", "lock_names"]
 
 
 def draw_lock(svg: Svg, mode: str, x: float, y0: float, y1: float) -> None:
+    """Draw the bar of a lock held in `mode` from `y0` to `y1`."""
     if mode == "read":
         svg.rect(x + 0.8, y0, 5.4, y1 - y0, rx=2, fill="none", stroke="--read", stroke_width=1.6)
     else:

@@ -13,60 +13,29 @@ from . import symbols
 from .errors import nearest
 from .expressions import _value, check_readable, kind_of
 from .ir import Const, Place, Reg
+from .values import KIND_WORDS, MAX_CALL_DEPTH, Value, fits
 
 SIMPLE = {
-    "refcount_read": "LOAD",
-    "refcount_set": "STORE",
-    "refcount_inc": "REFINC",
-    "refcount_inc_not_zero": "REFINCNZ",
-    "refcount_dec": "REFDEC",
-    "refcount_dec_and_test": "REFDECTEST",
-    "READ_ONCE": "LOAD",
-    "WRITE_ONCE": "STORE",
-    "atomic_read": "LOAD",
-    "atomic_set": "STORE",
-    "atomic_inc": "ATOMICADD",
-    "atomic_inc_return": "ATOMICADD",
-    "xchg": "XCHG",
-    "rcu_read_lock": "RCULOCK",
-    "rcu_read_unlock": "RCUUNLOCK",
-    "tdp_mmu_free_sp": "FREE",
-    "rcu_barrier": "RCUBARRIER",
-    "list_add_rcu": "LISTADD",
-    "list_add_tail_rcu": "LISTADDTAIL",
-    "list_del_rcu": "LISTDEL",
-    "list_empty": "LISTEMPTY",
-    "list_first_or_null_rcu": "LISTFIRST",
-    "list_first_or_null": "LISTFIRST",
-    "list_next_or_null_rcu": "LISTNEXT",
-    "list_next_or_null": "LISTNEXT",
-    "queue_work": "QUEUE",
-    "kvm_make_all_cpus_request": "REQALL",
-    "kvm_make_request": "REQMAKE",
-    "kvm_test_request": "REQTEST",
-    "kvm_check_request": "REQCHECK",
-    "WARN_ON": "WARN",
-    "WARN_ON_ONCE": "WARN",
-    "BUG_ON": "WARN",
-    "KVM_BUG_ON": "WARN",
-    "tdp_mmu_alloc_sp": "ALLOC",
-    "model_notifier_returns": "NOTRETURN",
-    "model_zap_begins": "ZAPBEGIN",
-    "model_zap_ends": "ZAPEND",
-    "model_marked_invalid": "MARKED",
-    "read_lock": "RLOCK",
-    "read_unlock": "RUNLOCK",
-    "write_unlock": "WUNLOCK",
-    "mutex_lock": "MLOCK",
-    "spin_lock": "MLOCK",
-    "mutex_unlock": "MUNLOCK",
-    "spin_unlock": "MUNLOCK",
-    "lockdep_assert_held": "ASSERTHELD",
-    "lockdep_assert_held_read": "ASSERTREAD",
-    "lockdep_assert_held_write": "ASSERTWRITE",
-    "call_rcu": "CALLRCU",
-    "INIT_WORK": "INITWORK",
-}
+    "refcount_read": "LOAD", "refcount_set": "STORE", "refcount_inc": "REFINC",
+    "refcount_inc_not_zero": "REFINCNZ", "refcount_dec": "REFDEC",
+    "refcount_dec_and_test": "REFDECTEST", "READ_ONCE": "LOAD", "WRITE_ONCE": "STORE",
+    "atomic_read": "LOAD", "atomic_set": "STORE", "atomic_inc": "ATOMICADD",
+    "atomic_inc_return": "ATOMICADD", "xchg": "XCHG", "rcu_read_lock": "RCULOCK",
+    "rcu_read_unlock": "RCUUNLOCK", "tdp_mmu_free_sp": "FREE", "rcu_barrier": "RCUBARRIER",
+    "list_add_rcu": "LISTADD", "list_add_tail_rcu": "LISTADDTAIL", "list_del_rcu": "LISTDEL",
+    "list_empty": "LISTEMPTY", "list_first_or_null_rcu": "LISTFIRST",
+    "list_first_or_null": "LISTFIRST", "list_next_or_null_rcu": "LISTNEXT",
+    "list_next_or_null": "LISTNEXT", "queue_work": "QUEUE", "kvm_make_all_cpus_request": "REQALL",
+    "kvm_make_request": "REQMAKE", "kvm_test_request": "REQTEST", "kvm_check_request": "REQCHECK",
+    "WARN_ON": "WARN", "WARN_ON_ONCE": "WARN", "BUG_ON": "WARN", "KVM_BUG_ON": "WARN",
+    "tdp_mmu_alloc_sp": "ALLOC", "model_notifier_returns": "NOTRETURN",
+    "model_zap_begins": "ZAPBEGIN", "model_zap_ends": "ZAPEND", "model_marked_invalid": "MARKED",
+    "read_lock": "RLOCK", "read_unlock": "RUNLOCK", "write_unlock": "WUNLOCK",
+    "mutex_lock": "MLOCK", "spin_lock": "MLOCK", "mutex_unlock": "MUNLOCK",
+    "spin_unlock": "MUNLOCK", "lockdep_assert_held": "ASSERTHELD",
+    "lockdep_assert_held_read": "ASSERTREAD", "lockdep_assert_held_write": "ASSERTWRITE",
+    "call_rcu": "CALLRCU", "INIT_WORK": "INITWORK",
+}  # fmt: skip
 #: Primitives that are several operations at one place.
 SEQUENCES = {
     "write_lock": ("WLOCK", "WLOCK2"),
@@ -79,35 +48,19 @@ SEQUENCES = {
 ADVICE = {
     "f": "a field, such as `root.role.word`",
     "r": "a refcount field, such as `root.tdp_mmu_root_count`",
-    "a": "an atomic_t or unsigned field",
-    "l": "a lock, such as `kvm.slots_lock`",
-    "w": "an rwlock: `kvm.mmu_lock`",
-    "n": "a list node: `root.link`",
-    "h": "a list head: `kvm.arch.tdp_mmu_roots`",
-    "q": "a workqueue: `kvm.arch.tdp_mmu_zap_wq`",
-    "k": "a work item: `root.tdp_mmu_async_work`",
-    "H": "`root.rcu_head`",
-    "p": "a pointer to a kvm_mmu_page",
-    "c": "a vcpu",
-    "K": "kvm",
-    "W": "a pointer to a work item",
-    "v": "a value",
-    "R": "a request, such as KVM_REQ_MMU_FREE_OBSOLETE_ROOTS",
-    "L": "a local that was set before",
-    "F": "the name of a function",
-    "N": "a name",
-}
+    "a": "an atomic_t or unsigned field", "l": "a lock, such as `kvm.slots_lock`",
+    "w": "an rwlock: `kvm.mmu_lock`", "n": "a list node: `root.link`",
+    "h": "a list head: `kvm.arch.tdp_mmu_roots`", "q": "a workqueue: `kvm.arch.tdp_mmu_zap_wq`",
+    "k": "a work item: `root.tdp_mmu_async_work`", "H": "`root.rcu_head`",
+    "p": "a pointer to a kvm_mmu_page", "c": "a vcpu", "K": "kvm", "W": "a pointer to a work item",
+    "v": "a value", "R": "a request, such as KVM_REQ_MMU_FREE_OBSOLETE_ROOTS",
+    "L": "a local that was set before", "F": "the name of a function", "N": "a name",
+}  # fmt: skip
 PLACE_TYPES = {
-    "r": ("refcount_t",),
-    "a": ("atomic_t", "u8", "u16", "u32"),
-    "w": ("rwlock",),
-    "l": symbols.LOCK_TYPES,
-    "n": ("node",),
-    "h": ("list",),
-    "q": ("workqueue",),
-    "k": ("work",),
+    "r": ("refcount_t",), "a": ("atomic_t", "u8", "u16", "u32"), "w": ("rwlock",),
+    "l": symbols.LOCK_TYPES, "n": ("node",), "h": ("list",), "q": ("workqueue",), "k": ("work",),
     "H": ("rcu_head",),
-}
+}  # fmt: skip
 VALUE_KINDS = {"p": "page", "c": "vcpu", "K": "kvm", "W": "work"}
 BY_LOCK_TYPE = {
     "mutex_lock": "mutex",
@@ -185,8 +138,6 @@ def unreached_call(self, args: list):
 
 def run_function(self, node: ast.AST, args: list, name: str | None = None):
     """Inline the body of a function with evaluated arguments; return its Value."""
-    from .lower import MAX_CALL_DEPTH, Value
-
     name = name or node.func.id
     unit, callee = self.world.functions[name]
     caller, statement = self.scope, self.node
@@ -329,8 +280,6 @@ def value_argument(self, node: ast.expr, letter: str, name: str):
 
 def operands(parts: list) -> dict:
     """Sort lowered arguments into an operation's place and its a, b operands."""
-    from .lower import Value
-
     places = [p for p in parts if isinstance(p, Place)]
     values = [p.operand for p in parts if isinstance(p, Value)]
     found = {}
@@ -383,8 +332,6 @@ def simple(self, row: symbols.Primitive, parts: list):
 
 def check_store(self, parts: list) -> None:
     """Refuse to store a value of another kind than the field's."""
-    from .lower import KIND_WORDS, Value, fits
-
     for part in parts[1:]:
         if isinstance(part, Value) and not fits(kind_of(parts[0]), part.kind):
             self.fail(

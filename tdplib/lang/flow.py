@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from . import symbols
 from .errors import LanguageError
 from .ir import Arg, Const, Op, Program, Reg
-from .lower import World
+from .values import World
 
 WRITE = 16
 """Mode of a lock held for write, of a held mutex or spinlock."""
@@ -52,10 +52,6 @@ class Hold:
         return any(
             mode & (WRITE | READS) for mode in self.modes[symbols.LOCK_RANK.index(lock) + 1 :]
         )
-
-    def anything(self) -> bool:
-        """Tell whether anything at all is held."""
-        return any(self.modes) or self.rcu > 0
 
 
 @dataclass
@@ -115,7 +111,7 @@ def after(op: Op, hold: Hold) -> tuple[Hold, str | None]:
         wanted = {"ASSERTHELD": WRITE | READS, "ASSERTREAD": READS, "ASSERTWRITE": WRITE}[kind]
         return hold, None if hold.mode(op.lock) & wanted else "lockdep"
     if kind == "END":
-        return hold, "lockdep" if hold.anything() else None
+        return hold, "lockdep" if any(hold.modes) else None
     return hold, None
 
 
@@ -263,7 +259,7 @@ def find_ranges(program: Program, args: list[tuple[int, int]]) -> None:
                 k = reg.index
                 if found is None:
                     continue
-                low, high = found
+                low, high = max(found[0], -(1 << 62)), min(found[1], 1 << 62)
                 bound = span(reg.limit)
                 high = high if bound is None else min(high, max(bound[1], low))
                 if lows[k] is None:
@@ -288,6 +284,7 @@ def clamp(reg: Reg, grown: int) -> None:
     """Fix a register's width; wide ones are held as a number of the table of words."""
     if grown > 6 and reg.kind == "num" and reg.low < -WIDE:
         reg.low, reg.high = LOOP_RANGE
+        reg.bounded = True
     reg.interned = reg.high >= WIDE or reg.low < -WIDE
     size = reg.high - min(reg.low, 0)
     reg.width = max(1, size.bit_length()) if not reg.interned else 0
@@ -408,6 +405,7 @@ def analyse(world: World, program: Program, args: list[tuple[int, int]]) -> Code
             k == 0
             or op.starts
             or op.visible
+            or (op.dst is not None and op.dst.bounded)
             or op.code
             in (
                 "WARN",

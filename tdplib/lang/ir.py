@@ -45,6 +45,7 @@ class Reg:
     high: int = 0
     width: int = 0
     interned: bool = False
+    bounded: bool = False
     limit: Const | Arg | Reg | None = None
 
     def __repr__(self) -> str:

@@ -12,68 +12,14 @@ which is also what bounds a recursion.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
 
 from . import symbols
 from .errors import LanguageError, nearest
-from .ir import Arg, Const, Frame, Op, Operand, Program, Reg
+from .ir import Arg, Const, Frame, Op, Program, Reg
 from .source import Unit
+from .values import KIND_WORDS, POINTERS, Scope, Value, World, fits
 
-MAX_CALL_DEPTH = 24
 MAX_OPS = 20_000
-POINTERS = ("page", "work", "kvm", "vcpu")
-
-
-@dataclass
-class World:
-    """
-    The stacked units of one check.
-
-    Every function, constant and struct by name, and the scenario's shape.
-
-    Attributes
-    ----------
-    functions : name -> (unit, ast.FunctionDef)
-    constants : name -> int
-    structs : struct name -> {field: type}
-    initial : (owner, field) -> start value, where not 0
-    """
-
-    units: tuple[Unit, ...]
-    functions: dict[str, tuple[Unit, ast.FunctionDef]]
-    constants: dict[str, int]
-    structs: dict[str, dict[str, str]]
-    initial: dict[tuple[str, str], int]
-    work_function: str | None = None
-    entries: int = 2
-
-
-@dataclass(frozen=True)
-class Value:
-    """
-    What an expression gives.
-
-    An operand and its kind (num, page, work, kvm, vcpu, role, null, any).
-    """
-
-    operand: Operand
-    kind: str
-
-
-@dataclass
-class Scope:
-    """One call being inlined."""
-
-    frame: int
-    unit: Unit
-    function: str
-    names: dict[str, Value] = field(default_factory=dict)
-    assigned: frozenset[str] = frozenset()
-    result: Reg | None = None
-    result_kind: str | None = None
-    leave: int = 0
-    loops: list[tuple[int, int, tuple[Reg, ...]]] = field(default_factory=list)
-    chain: tuple[str, ...] = ()
 
 
 class Lowering:
@@ -450,28 +396,6 @@ class Lowering:
     # expressions, places and calls are in their own files
     from .calls import call, run_function
     from .expressions import condition, expr, name, never_evaluated, number, place, store
-
-
-KIND_WORDS = {
-    "num": "number",
-    "page": "pointer to a kvm_mmu_page",
-    "work": "pointer to a work item",
-    "kvm": "pointer to the kvm",
-    "vcpu": "vcpu",
-    "role": "role",
-    "null": "None",
-    "any": "value",
-    "none": "nothing",
-}
-
-
-def fits(kind: str, value_kind: str) -> bool:
-    """Tell whether a value of `value_kind` may stand where `kind` is expected."""
-    return (
-        kind == value_kind
-        or "any" in (kind, value_kind)
-        or (value_kind == "null" and kind in POINTERS)
-    )
 
 
 def assigned_names(node: ast.FunctionDef) -> frozenset[str]:

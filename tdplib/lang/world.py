@@ -8,8 +8,8 @@ from . import symbols
 from .errors import LanguageError, nearest
 from .expressions import BINARY
 from .grammar import check_unit
-from .lower import World
 from .source import Unit
+from .values import World
 
 
 def join(units: tuple[Unit, ...], *, entries: int = 2, levels: int = 1, vcpus: int = 1) -> World:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..lang.flow import Code
+from ..lang.ir import Arg, Op
 from ..vm import codes
 from ..vm.system import System
 
@@ -127,7 +129,8 @@ def symmetry_groups(system: System) -> np.ndarray:
     blocks, rows = system.image.blocks, []
     for group in system.groups():
         parts = [blocks[k] for k in group]
-        if any(b.words > 1 or b.total > 63 for b in parts) or uses_identity(system):
+        alike = len({(b.words, b.total, b.control) for b in parts}) == 1
+        if not alike or parts[0].words > 1 or parts[0].total > 63 or uses_identity(system):
             continue
         rows += [
             (k, b.word, b.shift, (1 << b.total) - 1) for k, b in zip(group, parts, strict=True)
@@ -141,7 +144,21 @@ def uses_identity(system: System) -> bool:
 
     `synchronize_rcu` waits for named readers; `vcpu_id` may be stored.
     """
-    return any(n.op.code == "SYNCBEGIN" for code, _ in system.codes for n in code.nodes)
+    return any(
+        n.op.code == "SYNCBEGIN" or stores_identity(code, n.op)
+        for code, _ in system.codes
+        for n in code.nodes
+    )
+
+
+def stores_identity(code: Code, op: Op) -> bool:
+    """Tell whether an operation uses a vCPU's number as a value."""
+    if op.code == "ALLOC" or op.code.startswith("REQ"):
+        return False
+    idx = op.place.idx if op.place is not None else None
+    return any(
+        isinstance(x, Arg) and code.program.kinds[x.index] == "vcpu" for x in (op.a, op.b, idx)
+    )
 
 
 def start(system: System, reductions: Reductions) -> Arrays:

@@ -15,124 +15,22 @@ from ._memory import (
     free_page, has_present, is_invalid, load, load_raw, new_word, page_row, page_state,
     pointer_check, stop_record, store_raw, store_word,
 )  # fmt: skip
+from ._numbers import (
+    DEAD_SEEN, DOUBLE_QUEUE, FINAL_PUT, FREED_EMPTY, FROM_ZERO, INVALID_LOADED, LIST_INTACT,
+    MONOTONE, OOPS, OP_ADD, OP_AND, OP_ATOMICADD, OP_BNZ, OP_BZ, OP_CALLRCU, OP_CMPXCHG, OP_DIV,
+    OP_END, OP_EQ, OP_FLUSHBEGIN, OP_FLUSHDESTROY, OP_FLUSHWAIT, OP_FREE, OP_GE, OP_GT, OP_INITWORK,
+    OP_LE, OP_LISTADD, OP_LISTADDTAIL, OP_LISTDEL, OP_LISTEMPTY, OP_LISTFIRST, OP_LISTNEXT, OP_LOAD,
+    OP_LT, OP_MLOCK, OP_MOD, OP_MOV, OP_MUL, OP_NE, OP_NOT, OP_OR, OP_RCUBARRIER, OP_RCULOCK,
+    OP_RCUUNLOCK, OP_REFDEC, OP_REFDECTEST, OP_REFINC, OP_REFINCNZ, OP_RLOCK, OP_SHL, OP_SHR,
+    OP_SUB, OP_SYNCBEGIN, OP_SYNCWAIT, OP_TRYCMPXCHG, OP_WARN, OP_WLOCK, OP_WLOCK2, OP_WQDONE,
+    OP_WQNEXT, OP_XCHG, OP_XOR, OVERFLOW, UNDERFLOW, UNDER_INVALID, USE_AFTER_FREE, WARNED,
+)  # fmt: skip
 from .codes import (
-    ACTOR, ALLOCATED, BLOCKED, BOUND, BROKEN, FREED, FREEING, L_READ, L_WAIT, L_WRITE, N_A, N_AUX,
-    N_B, N_DST, N_FIELD, N_FLAGS, N_IDX, N_NEXT, N_OBJ, N_OP, N_PAGEOBJ, N_TARGET, PRESENT_BIT,
+    ACTOR, ALLOCATED, BLOCKED, BOUND, FREED, FREEING, L_READ, L_WAIT, L_WRITE, N_A, N_AUX, N_B,
+    N_DST, N_FIELD, N_FLAGS, N_IDX, N_NEXT, N_OBJ, N_OP, N_PAGEOBJ, N_TARGET, PRESENT_BIT,
     UNALLOCATED,
 )  # fmt: skip
 
-_O = codes.OP
-_P = {name: BROKEN - k for name, k in codes.PROPERTY.items()}
-
-OP_MOV, OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_MOD = (
-    _O["MOV"],
-    _O["ADD"],
-    _O["SUB"],
-    _O["MUL"],
-    _O["DIV"],
-    _O["MOD"],
-)
-OP_AND, OP_OR, OP_XOR, OP_SHL, OP_SHR, OP_NOT = (
-    _O["AND"],
-    _O["OR"],
-    _O["XOR"],
-    _O["SHL"],
-    _O["SHR"],
-    _O["NOT"],
-)
-OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE = (
-    _O["EQ"],
-    _O["NE"],
-    _O["LT"],
-    _O["LE"],
-    _O["GT"],
-    _O["GE"],
-)
-OP_BZ, OP_BNZ, OP_WARN, OP_END = _O["BZ"], _O["BNZ"], _O["WARN"], _O["END"]
-OP_LOAD, OP_STORE, OP_XCHG, OP_CMPXCHG, OP_TRYCMPXCHG = (
-    _O["LOAD"],
-    _O["STORE"],
-    _O["XCHG"],
-    _O["CMPXCHG"],
-    _O["TRYCMPXCHG"],
-)
-OP_ATOMICADD, OP_REFINC, OP_REFINCNZ, OP_REFDEC, OP_REFDECTEST = (
-    _O["ATOMICADD"],
-    _O["REFINC"],
-    _O["REFINCNZ"],
-    _O["REFDEC"],
-    _O["REFDECTEST"],
-)
-OP_RLOCK, OP_RUNLOCK, OP_WLOCK, OP_WLOCK2, OP_MLOCK, OP_MUNLOCK = (
-    _O["RLOCK"],
-    _O["RUNLOCK"],
-    _O["WLOCK"],
-    _O["WLOCK2"],
-    _O["MLOCK"],
-    _O["MUNLOCK"],
-)
-OP_RCULOCK, OP_RCUUNLOCK, OP_CALLRCU, OP_FREE = (
-    _O["RCULOCK"],
-    _O["RCUUNLOCK"],
-    _O["CALLRCU"],
-    _O["FREE"],
-)
-OP_SYNCBEGIN, OP_SYNCWAIT, OP_RCUBARRIER, OP_ALLOC = (
-    _O["SYNCBEGIN"],
-    _O["SYNCWAIT"],
-    _O["RCUBARRIER"],
-    _O["ALLOC"],
-)
-OP_LISTFIRST, OP_LISTNEXT, OP_LISTADD, OP_LISTADDTAIL = (
-    _O["LISTFIRST"],
-    _O["LISTNEXT"],
-    _O["LISTADD"],
-    _O["LISTADDTAIL"],
-)
-OP_LISTDEL, OP_LISTEMPTY = _O["LISTDEL"], _O["LISTEMPTY"]
-OP_INITWORK, OP_QUEUE, OP_FLUSHBEGIN, OP_FLUSHWAIT = (
-    _O["INITWORK"],
-    _O["QUEUE"],
-    _O["FLUSHBEGIN"],
-    _O["FLUSHWAIT"],
-)
-OP_FLUSHDESTROY, OP_WQNEXT, OP_WQDONE = _O["FLUSHDESTROY"], _O["WQNEXT"], _O["WQDONE"]
-OP_REQALL, OP_REQMAKE, OP_REQTEST, OP_REQCHECK = (
-    _O["REQALL"],
-    _O["REQMAKE"],
-    _O["REQTEST"],
-    _O["REQCHECK"],
-)
-OP_UPDBEGIN, OP_UPDRETURN, OP_NOTRETURN = _O["UPDBEGIN"], _O["UPDRETURN"], _O["NOTRETURN"]
-OP_ZAPBEGIN, OP_ZAPEND, OP_MARKED = _O["ZAPBEGIN"], _O["ZAPEND"], _O["MARKED"]
-
-OOPS, USE_AFTER_FREE = _P["no-oops"], _P["no-use-after-free"]
-UNDERFLOW, FROM_ZERO, OVERFLOW = (
-    _P["refcount-underflow"],
-    _P["refcount-from-zero"],
-    _P["refcount-overflow"],
-)
-DOUBLE_QUEUE, LIST_INTACT, INVALID_LOADED = (
-    _P["no-double-queue"],
-    _P["list-intact"],
-    _P["no-invalid-root-loaded"],
-)
-UNDER_INVALID, MONOTONE, DEAD_SEEN = (
-    _P["no-spte-under-invalid-root"],
-    _P["invalid-monotone"],
-    _P["no-dead-root-seen"],
-)
-FINAL_PUT, FREED_EMPTY, ZAP_COMPLETE = (
-    _P["delist-at-final-put"],
-    _P["freed-empty"],
-    _P["zap-complete"],
-)
-NOTIFIER, ONE_WINNER, WARNED, LEAK = (
-    _P["notifier-complete"],
-    _P["one-winner"],
-    _P["no-warn"],
-    _P["no-leak"],
-)
 SATURATED = 15
 DONE = -2
 """The actor's function has ended: `_run` lets it stand at its END."""
@@ -219,21 +117,20 @@ def locate(im, mem, st, at, regs):
     row = im[at + N_FIELD]
     obj = mem[regs + im[at + N_OBJ]]
     kind = im[at + N_PAGEOBJ]
-    if kind == 1:
-        code = pointer_check(im, st, obj)
-        if code != 0:
-            return code
-        row = page_row(im, obj - 1, row)
-    elif kind == 0:
-        if obj == 0:
-            return OOPS
-    else:
-        row += obj * im[at + N_AUX]
+    if kind != 2 and obj == 0:
+        return OOPS
+    idx = obj * 0
     if im[at + N_IDX] >= 0:
         idx = mem[regs + im[at + N_IDX]]
         if idx < 0 or idx >= im[codes.H_ENTRIES]:
             return OOPS
-        row += idx
+    if kind == 1:
+        code = pointer_check(im, st, obj)
+        if code != 0:
+            return code
+        return page_row(im, obj - 1, row) + idx
+    if kind == 2:
+        row += obj * im[at + N_AUX]
     return row
 
 
@@ -733,103 +630,3 @@ def queue_item(im, mem, st, at, regs):
     store_raw(im, st, im[codes.H_QUEUE] + queue_length(im, st), pointer)
     mem[regs + im[at + N_DST]] = 1
     return im[at + N_NEXT]
-
-
-# === requests, and what only the checker watches ===
-
-
-@kernel
-def left_on_invalid_root(im, mem, st, actor, vcpu):
-    """Return 1 if the vCPU's root is live but invalid, and nobody holds mmu_lock for write."""
-    if im[codes.H_VROOT] < 0:
-        return 0
-    root = load(im, mem, st, im[codes.H_VROOT] + vcpu)
-    if root == 0 or page_state(im, st, root - 1) == FREED or not is_invalid(im, mem, st, root - 1):
-        return 0
-    return 0 if others_hold(im, st, actor, L_WRITE << im[codes.H_MMU_LOCK]) else 1
-
-
-@kernel
-def execute_model(im, mem, st, at, regs, actor):
-    """Requests, and the watchers of the harness."""
-    op, nxt = im[at + N_OP], im[at + N_NEXT]
-    request = im[codes.H_REQUEST]
-    if op == OP_REQALL:
-        if mem[regs + im[at + N_A]] == 0:
-            return OOPS
-        for vcpu in range(im[codes.H_VCPUS]):
-            store_raw(im, st, request + vcpu, 1)
-        return nxt
-    if op == OP_REQMAKE:
-        store_raw(im, st, request + mem[regs + im[at + N_A]], 1)
-        return nxt
-    if op == OP_REQTEST:
-        mem[regs + im[at + N_DST]] = load_raw(im, st, request + mem[regs + im[at + N_A]])
-        return nxt
-    if op == OP_REQCHECK:
-        vcpu = mem[regs + im[at + N_A]]
-        pending = load_raw(im, st, request + vcpu)
-        if not pending and im[at + N_AUX] == 0 and left_on_invalid_root(im, mem, st, actor, vcpu):
-            return INVALID_LOADED
-        store_raw(im, st, request + vcpu, 0)
-        mem[regs + im[at + N_DST]] = pending
-        return nxt
-    return watch(im, mem, st, at, regs)
-
-
-@kernel
-def watch(im, mem, st, at, regs):
-    """The model_* primitives."""
-    op, nxt = im[at + N_OP], im[at + N_NEXT]
-    if op == OP_UPDBEGIN:
-        found = st[0] * 0
-        for page in range(im[codes.H_PAGES]):
-            if page_state(im, st, page) == ALLOCATED or page_state(im, st, page) == FREEING:
-                found |= (st[0] * 0 + 1) << page
-        mem[regs + im[at + N_DST]] = found
-        return nxt
-    if op == OP_UPDRETURN:
-        noted = mem[regs + im[at + N_A]]
-        for page in range(im[codes.H_PAGES]):
-            if (
-                (noted >> page) & 1
-                and page_state(im, st, page) != FREED
-                and has_present(im, mem, st, page)
-            ):
-                return ZAP_COMPLETE
-        return nxt
-    if op == OP_NOTRETURN:
-        idx = mem[regs + im[at + N_A]]
-        if idx < 0 or idx >= im[codes.H_ENTRIES]:
-            return OOPS
-        for page in range(im[codes.H_PAGES]):
-            row = page_row(im, page, codes.P_SPT)
-            if (
-                row >= 0
-                and page_state(im, st, page) != FREED
-                and (load(im, mem, st, row + idx) >> PRESENT_BIT) & 1
-            ):
-                return NOTIFIER
-        return nxt
-    pointer = mem[regs + im[at + N_A]]
-    code = pointer_check(im, st, pointer)
-    if code != 0:
-        return code
-    return watch_page(im, mem, st, op, nxt, pointer - 1)
-
-
-@kernel
-def watch_page(im, mem, st, op, nxt, page):
-    """Zap begin and end, and who marked the page invalid."""
-    if op == OP_MARKED:
-        row = page_row(im, page, codes.P_MARKED)
-        if load_raw(im, st, row):
-            return ONE_WINNER
-        store_raw(im, st, row, 1)
-        return nxt
-    row = page_row(im, page, codes.P_ZAPPED)
-    if op == OP_ZAPEND:
-        store_raw(im, st, row, 1)
-    elif load_raw(im, st, row):
-        mem[codes.M_ADVICE] |= 1
-    return nxt

@@ -5,13 +5,18 @@ Unpack its live registers, execute, stop where an action ends, pack again.
 """
 
 from .._jit import bare_kernel as kernel  # noqa: I001 (the tables of names below)
+from ..lang.flow import LOOP_RANGE
 from . import codes
 from ._execute import (
-    DONE, LEAK, OP_ALLOC, OP_END, OP_FLUSHWAIT, OP_FREE, OP_LISTEMPTY, OP_MUNLOCK, OP_REFDECTEST,
-    OP_WQDONE, OP_WQNEXT, OP_ZAPBEGIN, execute_field, execute_list, execute_lock, execute_model,
-    execute_private, execute_queue, execute_rcu, is_queued, running_item,
+    DONE, execute_field, execute_list, execute_lock, execute_private, execute_queue, execute_rcu,
+    is_queued, running_item,
 )  # fmt: skip
 from ._memory import intern_word, is_invalid, load, load_raw, page_row, page_state, stop_record
+from ._model import execute_model
+from ._numbers import (
+    LEAK, OP_ALLOC, OP_END, OP_FLUSHWAIT, OP_FREE, OP_LISTEMPTY, OP_MUNLOCK, OP_REFDECTEST,
+    OP_WQDONE, OP_WQNEXT, OP_ZAPBEGIN,
+)  # fmt: skip
 from .codes import (
     ACTOR,
     BLOCKED,
@@ -28,6 +33,7 @@ from .codes import (
 )
 
 MERGE, LOCKSET, ACQUIRE = 1, 2, 4
+LOOP_LOW, LOOP_HIGH = LOOP_RANGE
 LONG_RUN = 4000
 """
 Operations after which a reduced action ends at the next statement.
@@ -160,6 +166,10 @@ def run(im, mem, st, actor, mode, log):
                 return pack(im, mem, st, actor, node)
             seen_here = acted = True
         after = execute(im, mem, st, at, regs, actor)
+        if flags & codes.BOUNDED and after >= 0:
+            value = mem[regs + im[at + codes.N_DST]]
+            if value < LOOP_LOW or value > LOOP_HIGH:
+                after = BOUND - 1
         if after < 0:
             if after == DONE and count == 0:
                 return BLOCKED

@@ -75,7 +75,8 @@ NODE = 16
     ACQUIRES,
     IDLE_OWNED,
     RELEASES,
-) = (1 << k for k in range(11))
+    BOUNDED,
+) = (1 << k for k in range(12))
 
 # === stop records: where an action may end; how the actor's block is laid out there ===
 STOP = 16

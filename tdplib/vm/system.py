@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from ..errors import BadValueError
 from ..lang.flow import Code, analyse, released_by_nobody
 from ..lang.independence import Owned
-from ..lang.lower import World, lower
+from ..lang.lower import lower
 from ..lang.source import Unit
+from ..lang.values import World
 from ..lang.world import join
 
 MAX_ACTORS = 16
@@ -68,13 +69,15 @@ class System:
     def image(self):
         """The packed tables (a `layout.Layout`), made when first needed."""
         if self._image is None:
+            from .image import ImageWriter
             from .layout import Builder, Shape
 
             owns = self.world.constants.get("TDP_MMU_OWNS_ROOT", 0)
             shape = Shape(
                 self.entries, self.pages, self.vcpus, self.word_bits, self.root_role, owns
             )
-            self._image = Builder(self.world, self.codes, Owned(self.codes), shape).build()
+            built = Builder(self.world, self.codes, Owned(self.codes), shape).build()
+            self._image = ImageWriter(built).write()
         return self._image
 
     def widen(self) -> bool:
@@ -112,7 +115,19 @@ class System:
                 v for v, kind in zip(args, code.program.kinds, strict=True) if kind == "num"
             )
             found.setdefault((id(code), numbers), []).append(k)
-        return [g for g in found.values() if len(g) > 1]
+        return [g for g in found.values() if len(g) > 1 and self.told_apart_by_nobody(g)]
+
+    def told_apart_by_nobody(self, group: list[int]) -> bool:
+        """Tell whether each of these actors has vCPUs of its own that no other actor names."""
+        named = [self.vcpus_of(k) for k in range(len(self.actors))]
+        mine = [v for k in group for v in named[k]]
+        others = {v for k in range(len(self.actors)) if k not in group for v in named[k]}
+        return len(set(mine)) == len(mine) and not others & set(mine)
+
+    def vcpus_of(self, actor: int) -> list[int]:
+        """Return the vCPUs an actor's arguments name."""
+        code, args = self.codes[actor]
+        return [v for v, kind in zip(args, code.program.kinds, strict=True) if kind == "vcpu"]
 
 
 def code_text(unit: Unit) -> str:
