@@ -211,7 +211,15 @@ def test_import_brings_no_part_of_it_and_nothing_heavy():
     loaded = in_new_process(
         "import sys; before = set(sys.modules); import tdplib; print(*set(sys.modules) - before)"
     )
-    assert loaded == "tdplib"
+    # Where an installer's hook has not loaded them before, importing anything loads these too.
+    light = {
+        "importlib",
+        "importlib._bootstrap",
+        "importlib._bootstrap_external",
+        "types",
+        "warnings",
+    }
+    assert set(loaded.split()) - light == {"tdplib"}
 
 
 @pytest.mark.parametrize("name", ["check", "draw", "replay"])

@@ -261,7 +261,7 @@ def find_ranges(program: Program, args: list[tuple[int, int]]) -> None:
                     continue
                 low, high = max(found[0], -(1 << 62)), min(found[1], 1 << 62)
                 bound = span(reg.limit)
-                high = high if bound is None else min(high, max(bound[1], low))
+                high = high if bound is None else max(low, bound[1])
                 if lows[k] is None:
                     lows[k], highs[k], changed = low, high, True
                 elif low < lows[k] or high > highs[k]:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..lang.flow import Code
-from ..lang.ir import Arg, Op
 from ..vm import codes
 from ..vm.system import System
 
@@ -130,35 +128,12 @@ def symmetry_groups(system: System) -> np.ndarray:
     for group in system.groups():
         parts = [blocks[k] for k in group]
         alike = len({(b.words, b.total, b.control) for b in parts}) == 1
-        if not alike or parts[0].words > 1 or parts[0].total > 63 or uses_identity(system):
+        if not alike or parts[0].words > 1 or parts[0].total > 63 or system.uses_identity():
             continue
         rows += [
             (k, b.word, b.shift, (1 << b.total) - 1) for k, b in zip(group, parts, strict=True)
         ] + [(-1, 0, 0, 0)]
     return np.array(rows or [(-1, 0, 0, 0)], dtype=np.int64)
-
-
-def uses_identity(system: System) -> bool:
-    """
-    Tell whether a state says which actor is which.
-
-    `synchronize_rcu` waits for named readers; `vcpu_id` may be stored.
-    """
-    return any(
-        n.op.code == "SYNCBEGIN" or stores_identity(code, n.op)
-        for code, _ in system.codes
-        for n in code.nodes
-    )
-
-
-def stores_identity(code: Code, op: Op) -> bool:
-    """Tell whether an operation uses a vCPU's number as a value."""
-    if op.code == "ALLOC" or op.code.startswith("REQ"):
-        return False
-    idx = op.place.idx if op.place is not None else None
-    return any(
-        isinstance(x, Arg) and code.program.kinds[x.index] == "vcpu" for x in (op.a, op.b, idx)
-    )
 
 
 def start(system: System, reductions: Reductions) -> Arrays:

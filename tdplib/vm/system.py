@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from ..errors import BadValueError
 from ..lang.flow import Code, analyse, released_by_nobody
 from ..lang.independence import Owned
+from ..lang.ir import Arg, Op
 from ..lang.lower import lower
 from ..lang.source import Unit
 from ..lang.values import World
@@ -117,6 +118,18 @@ class System:
             found.setdefault((id(code), numbers), []).append(k)
         return [g for g in found.values() if len(g) > 1 and self.told_apart_by_nobody(g)]
 
+    def uses_identity(self) -> bool:
+        """
+        Tell whether a state says which actor is which.
+
+        `synchronize_rcu` waits for named readers; `vcpu_id` may be stored.
+        """
+        return any(
+            n.op.code == "SYNCBEGIN" or stores_identity(code, n.op)
+            for code, _ in self.codes
+            for n in code.nodes
+        )
+
     def told_apart_by_nobody(self, group: list[int]) -> bool:
         """Tell whether each of these actors has vCPUs of its own that no other actor names."""
         named = [self.vcpus_of(k) for k in range(len(self.actors))]
@@ -128,6 +141,15 @@ class System:
         """Return the vCPUs an actor's arguments name."""
         code, args = self.codes[actor]
         return [v for v, kind in zip(args, code.program.kinds, strict=True) if kind == "vcpu"]
+
+
+def stores_identity(code: Code, op: Op) -> bool:
+    """Tell whether an operation uses a vCPU's number as a value."""
+    if op.code == "ALLOC" or op.code.startswith("REQ"):
+        return False
+    idx = op.place.idx if op.place is not None else None
+    used = (op.a, op.b, idx)
+    return any(isinstance(x, Arg) and code.program.kinds[x.index] == "vcpu" for x in used)
 
 
 def code_text(unit: Unit) -> str:
