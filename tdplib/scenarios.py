@@ -180,8 +180,9 @@ _WITH_MARKERS = Scenario(name="default+markers", unload=0, markers=2)
 DEFAULTS: dict[str, Scenario] = {
     "delist-at-queue": _WITH_NOTIFIER,
     "xchg-plain-rmw": _WITH_MARKERS,
+    "lost-update": Scenario(name="two-tasks", updates=0, unload=0),
 }
-"""Default scenario of the protocols whose story needs more than ``default``."""
+"""Default scenario of the protocols and worlds whose story needs another than ``default``."""
 
 
 def default(protocol: str) -> Scenario:

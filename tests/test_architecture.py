@@ -34,7 +34,7 @@ LAYERS = {
     # 5: every interleaving of it; and, knowing nothing of that, the protocols as data
     "search": 5, "search._bfs": 5, "search._shortest": 5, "search.explore": 5,
     "search.shortest": 5,
-    "properties": 6, "scenarios": 6, "protocols": 6, "protocols.table": 6,
+    "properties": 6, "scenarios": 6, "protocols": 6, "protocols.table": 6, "protocols.worlds": 6,
     # 7: traces
     "replay": 7, "replay.board": 7, "replay.boardtext": 7, "replay.narrate": 7,
     "replay.schedule": 7, "replay.session": 7, "replay.stepping": 7, "replay.subject": 7,
@@ -75,8 +75,8 @@ FORBIDDEN = {
 }
 """Part -> parts it must not know even where the order of layers would allow it."""
 
-DATA = set((PACKAGE / "protocols").glob("*.py")) - {
-    PACKAGE / "protocols" / name for name in ("__init__.py", "table.py")
+DATA = set((PACKAGE / "protocols").rglob("*.py")) - {
+    PACKAGE / "protocols" / name for name in ("__init__.py", "table.py", "worlds/__init__.py")
 }
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path not in DATA)
 TREES = {path: ast.parse(path.read_text(), str(path)) for path in FILES}

@@ -11,6 +11,7 @@ import pytest
 
 from tdplib import properties, protocols, scenarios
 from tdplib.errors import BadValueError
+from tdplib.protocols import worlds
 from tdplib.protocols.table import TABLE
 
 NAMES = protocols.names()
@@ -221,3 +222,13 @@ def test_unknown_scenario_words_name_the_nearest():
         scenarios.vary("small", vcpu=2)
     with pytest.raises(BadValueError, match="did you mean 'requeue'"):
         scenarios.find("re-queue")
+
+
+def test_every_world_has_a_file_a_docstring_and_a_scenario_of_its_own():
+    files = {path.name for path in worlds.FOLDER.glob("*.py")} - {"__init__.py"}
+    assert files == {each.file for each in worlds.WORLDS}
+    for each in worlds.WORLDS:
+        world = protocols.load(each.name)
+        assert world.docstring.startswith(f"{each.name}: ")
+        assert each.name in scenarios.DEFAULTS
+        assert not set(protocols.names()) & {each.name}

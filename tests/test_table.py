@@ -42,7 +42,7 @@ def counts(verdict):
     return found
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", protocols.every_name())
 def test_verdict(verdicts, name):
     verdict, expected = verdicts(name), protocols.row(name).expected
     assert verdict.complete
@@ -54,19 +54,19 @@ def test_verdict(verdicts, name):
         assert ("wasted-zap" in verdict.advice) == expected.wasted_zap
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", protocols.every_name())
 def test_counts(verdicts, name):
     pins = json.loads(PINS.read_text()) if PINS.exists() else {}
     found = counts(verdicts(name))
     if REWRITE:
         pins[name] = found
-        ordered = {known: pins[known] for known in NAMES if known in pins}
+        ordered = {known: pins[known] for known in protocols.every_name() if known in pins}
         lines = ",\n".join(f"  {json.dumps(k)}: {json.dumps(v)}" for k, v in ordered.items())
         PINS.write_text("{\n" + lines + "\n}\n")
     assert found == pins.get(name, found if REWRITE else "not pinned")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", protocols.every_name())
 def test_each_thing_told_has_a_trace_that_replays(verdicts, name):
     verdict = verdicts(name)
     assert list(verdict.traces) == [*verdict.properties, *verdict.advice]

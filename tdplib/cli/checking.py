@@ -51,7 +51,7 @@ def _check(args: argparse.Namespace) -> int:
     from tdplib.errors import BadValueError
 
     path = Path(args.what)
-    is_file = args.what not in protocols.names() and (path.suffix == ".py" or path.exists())
+    is_file = args.what not in protocols.every_name() and (path.suffix == ".py" or path.exists())
     if args.base and not is_file:
         raise BadValueError(f"--base goes with a file; {args.what!r} is a protocol of its own")
     base = args.base or ("v5.18" if is_file else args.what)

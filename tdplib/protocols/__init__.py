@@ -3,6 +3,7 @@
 A protocol file is data: it is read as text and compiled by `tdplib.lang`, and Python never
 imports it. All have the same functions in the same order, so that a diff of two of them reads
 like the commit between them; what is not under study is in `_shared.py`, which each stands on.
+Beside them are the *worlds*, small stages for single labs (`worlds/`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,17 @@ if TYPE_CHECKING:
     from ..lang.source import Unit
     from ..scenarios import Scenario
 
-__all__ = ["FOLDER", "Expected", "Protocol", "Row", "load", "names", "row"]
+__all__ = [
+    "FOLDER",
+    "Expected",
+    "Protocol",
+    "Row",
+    "every_name",
+    "load",
+    "names",
+    "row",
+    "world_names",
+]
 
 FOLDER = Path(__file__).parent
 """Where the protocol files lie."""
@@ -36,7 +47,8 @@ class Protocol:
     name : as people write it, e.g. ``"v5.18"``
     title : one line on what it is
     kind : ``"version"`` as released, ``"patch"`` a step or a posting of the series,
-        ``"variant"`` what the list discussed, ``"seeded"`` a bug put in for this course
+        ``"variant"`` what the list discussed, ``"seeded"`` a bug put in for this course,
+        ``"world"`` a stage for one lab
     near : name of the protocol it is best compared with (None for the first)
     file : file name below `FOLDER`
     units : the units to stack, lowest first: the shared one, then its own
@@ -68,16 +80,30 @@ def names() -> tuple[str, ...]:
     return tuple(each.name for each in TABLE)
 
 
+def world_names() -> tuple[str, ...]:
+    """Return the names of all worlds, in the order of the labs."""
+    from .worlds import WORLDS
+
+    return tuple(each.name for each in WORLDS)
+
+
+def every_name() -> tuple[str, ...]:
+    """Return the names of all protocols, then of all worlds: whatever `load` takes."""
+    return (*names(), *world_names())
+
+
 def row(name: str) -> Row:
     """
-    Return the table's row for a protocol: what can be said of it without reading its file.
+    Return what can be said of a protocol or a world without reading its file.
 
     Raises `BadValueError` for a name that is not known, with the nearest that is.
     """
-    for each in TABLE:
+    from .worlds import WORLDS
+
+    for each in (*TABLE, *WORLDS):
         if each.name == name:
             return each
-    raise BadValueError(f"no protocol is called {name!r}{nearest(name, names())}")
+    raise BadValueError(f"no protocol is called {name!r}{nearest(name, every_name())}")
 
 
 @cache
@@ -90,17 +116,24 @@ def load(name: str) -> Protocol:
     from ..lang.source import unit_from
 
     known = row(name)
-    shared, own = (unit_from(FOLDER / file, name=file) for file in (SHARED, known.file))
+    if known.kind == "world":
+        from .worlds import FOLDER as folder
+
+        below = load(known.near).units if known.near else (unit_from(FOLDER / SHARED, name=SHARED),)
+    else:
+        folder, below = FOLDER, (unit_from(FOLDER / SHARED, name=SHARED),)
+    own = unit_from(folder / known.file, name=known.file)
+    units = (*below, own)
     return Protocol(
         name=known.name,
         title=known.title,
         kind=known.kind,
         near=known.near,
         file=known.file,
-        units=(shared, own),
+        units=units,
         docstring=ast.get_docstring(own.tree) or "",
         expected=known.expected,
-        has_queue=_calls(own.tree, "queue_work"),
+        has_queue=any(_calls(unit.tree, "queue_work") for unit in units),
     )
 
 

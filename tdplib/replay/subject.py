@@ -47,7 +47,7 @@ def subject(code=None, base: str = "v5.18", scenario=None) -> Subject:
 
     code : None, a protocol's name (then it is the base), a function, several, source text or a path
     """
-    if isinstance(code, str) and "\n" not in code and code in protocols.names():
+    if isinstance(code, str) and "\n" not in code and code in protocols.every_name():
         code, base = None, code
     elif isinstance(code, str) and "\n" not in code and "(" not in code:
         protocols.row(code)
