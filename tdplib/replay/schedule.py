@@ -128,16 +128,16 @@ def read(code: str) -> Schedule:
             "expected protocol/scenario/digits:steps, such as "
             "v5.18/default/1f3a9c:2ab3c, as `check` prints it"
         )
-    from ..protocols import names
+    from ..protocols import every_name
 
     protocol, own = found["protocol"], False
     if protocol.endswith(OWN_CODE):
         protocol, own = protocol[: -len(OWN_CODE)], True
-    if protocol not in names():
+    if protocol not in every_name():
         from ..errors import nearest
 
         raise BadValueError(
-            f"schedule: no protocol is called {protocol!r}{nearest(protocol, names())}"
+            f"schedule: no protocol is called {protocol!r}{nearest(protocol, every_name())}"
         )
     mode = MODES[found["mode"] or ""]
     return Schedule(
