@@ -94,4 +94,4 @@ def test_the_default_scenarios_are_as_large_as_promised():
 
 
 def test_nothing_is_pinned_that_is_gone():
-    assert set(json.loads(PINS.read_text())) == set(NAMES)
+    assert set(json.loads(PINS.read_text())) == set(protocols.every_name())
