@@ -16,6 +16,8 @@ __all__ = ["Verdict", "check"]
 
 REDUCTIONS = ("merge", "lockset", "acquire", "symmetry")
 DEFAULT_REDUCTIONS = ("merge", "lockset", "acquire")
+FIRST = "first violation"
+"""The bound that `first_only` sets, as the search names it."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ def check(
     max_seconds: float = float("inf"),
     reductions: tuple[str, ...] = DEFAULT_REDUCTIONS,
     progress: Callable | None = None,
+    first_only: bool = False,
     **unknown,
 ) -> Verdict:
     """
@@ -143,6 +146,8 @@ def check(
         complete, and says so first
     reductions : which of "merge", "lockset", "acquire", "symmetry" are on; none changes a verdict
     progress : called as progress(states, depth, seconds, memory) every so often
+    first_only : stop once the shortest violation is known; a verdict "violated" is then the same
+        but for its counts and the properties that take longer to break, and not complete
 
     Raises
     ------
@@ -171,12 +176,15 @@ def check(
             )
     wanted = wanted_properties(properties)
     about = subject(code, base, scenario)
-    found = explore(
-        about.system,
-        reductions=Reductions(*(name in reductions for name in REDUCTIONS)),
-        limits=Limits(max_states, max_memory, max_seconds),
-        progress=reporter(progress),
-    )
+    settings = {
+        "reductions": Reductions(*(name in reductions for name in REDUCTIONS)),
+        "limits": Limits(max_states, max_memory, max_seconds),
+        "progress": reporter(progress),
+    }
+    found = explore(about.system, first_only=first_only, **settings)
+    if FIRST in found.stopped_by and not set(found.found) & set(wanted):
+        # what broke first is not asked about: what is may break later
+        found = explore(about.system, **settings)
     return conclude(about, found, wanted)
 
 

@@ -46,9 +46,9 @@ LAYERS = {
     "draw.swimlanes": 8,
     # 9: what people hold in their hands
     "widgets": 9, "widgets.interleaver": 9, "widgets.snapshot": 9,
-    "labs": 9, "labs.build": 9, "labs.ending": 9, "labs.exercise": 9, "labs.hints": 9,
-    "labs.judge": 9, "labs.learner": 9, "labs.progress": 9, "labs.report": 9,
-    "labs.sources": 9, "labs.verify": 9,
+    "labs": 9, "labs.breaking": 9, "labs.build": 9, "labs.changes": 9, "labs.detours": 9,
+    "labs.ending": 9, "labs.exercise": 9, "labs.hints": 9, "labs.judge": 9, "labs.learner": 9,
+    "labs.progress": 9, "labs.report": 9, "labs.sources": 9, "labs.verify": 9,
     # 10: the shell
     "doctor": 10, "cli": 10, "cli._parser": 10, "cli._say": 10, "cli._verbs": 10,
     "cli._warming": 10, "cli.checking": 10, "cli.figures": 10, "cli.labs": 10, "cli.lists": 10,

@@ -34,7 +34,10 @@ DATA = Path(__file__).with_name("data")
 """Where the records are: one `labNN.toml` a lab."""
 
 HINT_STAGES = 3
-KINDS = ("write", "mend")
+KINDS = ("write", "mend", "break", "guard")
+MUST = ("hold", "break")
+GUARD = "invariant"
+"""The function that answers a ``guard`` exercise."""
 DIFFICULTIES = ("easy", "medium", "hard")
 
 
@@ -44,7 +47,12 @@ class LabError(TdplibError):
 
 @dataclass(frozen=True)
 class Case:
-    """One thing a right answer must do: hold in every interleaving of one scenario."""
+    """
+    One thing a right answer must do, in every interleaving of one scenario.
+
+    That is to hold; for a ``break`` exercise to break one of `properties`; for a ``guard`` what
+    `must` says.
+    """
 
     base: str
     """Name of the protocol whose functions the answer replaces."""
@@ -56,6 +64,19 @@ class Case:
     """Names of the properties to look for; None means all of them."""
     forbids: tuple[str, ...] = ()
     """Advice that counts as a failure here, e.g. ``("wasted-zap",)``."""
+    must: str = ""
+    """
+    Of a ``guard`` only: ``hold`` (the invariant is true in every state) or ``break`` (it is false
+    in at least one: the bug that is in `base` is caught).
+    """
+
+    def world(self) -> Any:
+        """Return the `tdplib.scenarios.Scenario` of this case."""
+        from tdplib.scenarios import Scenario, find
+
+        if self.scenario is None or isinstance(self.scenario, str):
+            return find(self.scenario, self.base)
+        return Scenario(**self.scenario)
 
 
 @dataclass(frozen=True)
@@ -66,9 +87,12 @@ class Exercise:
     """``labNN.exN``."""
     title: str
     kind: str
-    """One of `KINDS`: ``write`` fills a gap, ``mend`` repairs code that is wrong."""
+    """
+    One of `KINDS`: ``write`` fills a gap, ``mend`` repairs code that is wrong, ``break`` asks for
+    a schedule that shows a bug, ``guard`` for an invariant that every bug breaks.
+    """
     replaces: tuple[str, ...]
-    """The kernel functions an answer must define, all of them."""
+    """The kernel functions an answer must define, all of them; none for a ``break``."""
     objective: str
     statement: str
     """Markdown."""
@@ -87,6 +111,8 @@ class Exercise:
     """Property name to one sentence: what breaking it means in this story."""
     must_not_use: Mapping[str, str] = field(default_factory=dict)
     """Function or field name to one sentence: why an answer that uses it misses the point."""
+    par_lines: int | None = None
+    """Of a ``mend`` only: the least number of changed lines that a right answer needs."""
 
     @property
     def grade_id(self) -> str:
@@ -192,14 +218,44 @@ def _exercise(file, entry):
     for key in ("replaces", "hints"):
         entry[key] = tuple(entry.get(key, ()))
     record = _record(Exercise, file, {**entry, "cases": cases})
-    where = f"{file}: {record.id}"
-    if record.kind not in KINDS or record.difficulty not in DIFFICULTIES:
-        raise LabError(f"{where}: kind must be one of {KINDS}, difficulty one of {DIFFICULTIES}")
-    if len(record.hints) != HINT_STAGES:
-        raise LabError(f"{where}: {len(record.hints)} hints, must be {HINT_STAGES}")
-    if not record.cases or not record.replaces or record.points <= 0 or record.minutes <= 0:
-        raise LabError(f"{where}: needs a case, a function to replace, points and minutes")
+    problem = _problem(record)
+    if problem:
+        raise LabError(f"{file}: {record.id}: {problem}")
     return record
+
+
+def _problem(record):
+    """Return what in an exercise's record is not as its kind wants it, or None."""
+    if record.kind not in KINDS or record.difficulty not in DIFFICULTIES:
+        return f"kind must be one of {KINDS}, difficulty one of {DIFFICULTIES}"
+    if len(record.hints) != HINT_STAGES:
+        return f"{len(record.hints)} hints, must be {HINT_STAGES}"
+    if not record.cases or record.points <= 0 or record.minutes <= 0:
+        return "needs a case, points and minutes"
+    if record.par_lines is not None and (record.kind != "mend" or record.par_lines < 1):
+        return "par_lines is a number of lines, from 1, and for a mend only"
+    if record.kind != "guard" and any(case.must for case in record.cases):
+        return "a case of a guard says what it must do; other cases do not"
+    if record.kind == "break":
+        return _break_problem(record)
+    if record.kind == "guard":
+        return _guard_problem(record)
+    return None if record.replaces else "needs a function to replace"
+
+
+def _break_problem(record):
+    if record.replaces or len(record.cases) != 1 or not record.cases[0].properties:
+        return "a break replaces nothing, and has one case that names the properties to break"
+    return None
+
+
+def _guard_problem(record):
+    musts = [case.must for case in record.cases]
+    if record.replaces != (GUARD,) or not set(musts) <= set(MUST):
+        return f"a guard replaces {GUARD!r}, and each of its cases must be one of {MUST}"
+    if musts.count("hold") < 1 or musts.count("break") < 2:
+        return "a guard needs at least one case that must hold and two that must break"
+    return None
 
 
 def _case(file, entry):

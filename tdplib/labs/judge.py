@@ -12,9 +12,12 @@ import ast
 from functools import cache
 
 from tdplib.errors import TdplibError
+from tdplib.labs.breaking import judge_schedule
+from tdplib.labs.changes import changed_lines
 from tdplib.labs.ending import never_ends
 from tdplib.labs.exercise import Case, Exercise
 from tdplib.labs.report import (
+    LINES,
     NOT_ATTEMPTED,
     NOT_LANGUAGE,
     RIGHT,
@@ -22,6 +25,7 @@ from tdplib.labs.report import (
     WRONG,
     Outcome,
     Report,
+    Score,
 )
 
 __all__ = ["judge"]
@@ -39,8 +43,14 @@ def judge(exercise: Exercise, code: object) -> Report:
     """
     Return the `Report` on `code` (a function, a list of functions, or source text).
 
+    For a ``break`` it is a schedule code.
+
     Nothing is recorded here; the learner's `check` does that.
     """
+    if exercise.kind == "break":
+        return judge_schedule(exercise, code)
+    if exercise.kind == "guard":
+        return Report(exercise, NOT_LANGUAGE, "A guard cannot be judged by this version yet.")
     from tdplib.lang.source import units_from
 
     try:
@@ -56,10 +66,17 @@ def judge(exercise: Exercise, code: object) -> Report:
         message = why(exercise, whole)
         if message:
             return Report(exercise, status, message)
-    return _run_cases(exercise, code)
+    return _run_cases(exercise, code, _score(exercise, trees))
 
 
-def _run_cases(exercise, code):
+def _score(exercise, trees):
+    if exercise.par_lines is None:
+        return None
+    lines = changed_lines(ast.parse(exercise.stub), *trees)
+    return Score(LINES, (lines,), (exercise.par_lines,))
+
+
+def _run_cases(exercise, code, score):
     outcomes = []
     for case in exercise.cases:
         try:
@@ -68,7 +85,9 @@ def _run_cases(exercise, code):
             return Report(exercise, NOT_LANGUAGE, str(error), error=error)
         if outcomes[-1].status != RIGHT:
             break
-    return Report(exercise, outcomes[-1].status, outcomes=tuple(outcomes))
+    status = outcomes[-1].status
+    score = score if status == RIGHT else None
+    return Report(exercise, status, outcomes=tuple(outcomes), score=score)
 
 
 def _run(case: Case, code) -> Outcome:
@@ -78,9 +97,10 @@ def _run(case: Case, code) -> Outcome:
     verdict = check(
         code,
         base=case.base,
-        scenario=_scenario(case),
+        scenario=case.world(),
         properties=case.properties,
         max_seconds=MAX_SECONDS,
+        first_only=True,
     )
     if verdict.status == "violated":
         return Outcome(case, WRONG, verdict, verdict.property, verdict.sentence, verdict.trace)
@@ -90,18 +110,10 @@ def _run(case: Case, code) -> Outcome:
         if name in verdict.advice:
             sentence = find(name).sentence
             return Outcome(case, WRONG, verdict, name, sentence, verdict.traces[name])
-    endless = never_ends(code, case.base, _scenario(case))
+    endless = never_ends(code, case.base, case.world())
     if endless:
         return Outcome(case, WRONG, verdict, "never ends", endless)
     return Outcome(case, RIGHT, verdict)
-
-
-def _scenario(case):
-    if case.scenario is None or isinstance(case.scenario, str):
-        return case.scenario
-    from tdplib.scenarios import Scenario
-
-    return Scenario(**case.scenario)
 
 
 def why_not_attempted(exercise: Exercise, tree: ast.Module) -> str | None:

@@ -49,11 +49,13 @@ class Task:
 
         The untouched stub is no attempt: running a whole notebook leaves no trace of it.
 
-        `code` is your function; with helpers of your own, a list: ``[helper, function]``.
+        `code` is your function; with helpers of your own, a list: ``[helper, function]``. Where a
+        schedule is asked for, it is its code.
         """
         report = judge(self.record, code)
         if report.status != NOT_ATTEMPTED:
-            progress.note_attempt(self.record.id, report.status)
+            best = report.score.yours if report.score and report.score.par else None
+            progress.note_attempt(self.record.id, report.status, best)
         self._last = report
         return report
 

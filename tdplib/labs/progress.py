@@ -56,18 +56,26 @@ def read_progress(path: Path | None = None) -> dict[str, Any]:
 
 
 def exercise_record(exercise: str) -> dict[str, Any]:
-    """Return what is recorded of `exercise`: ``{"attempts", "last", "hints", "right_since"}``."""
+    """Return what is recorded of `exercise`: ``{"attempts", "last", "hints", "best", ...}``."""
     return dict(read_progress()["exercises"].get(exercise, {}))
 
 
-def note_attempt(exercise: str, status: str) -> dict[str, Any]:
-    """Count one check of `exercise` that ended in `status`; return the exercise's record."""
+def note_attempt(
+    exercise: str, status: str, score: tuple[int, ...] | None = None
+) -> dict[str, Any]:
+    """
+    Count one check of `exercise` that ended in `status`; return the exercise's record.
+
+    score : numbers of which fewer are better (steps and switches, changed lines); the best is kept
+    """
 
     def change(entry):
         entry["attempts"] = entry.get("attempts", 0) + 1
         entry["last"] = status
         if status == "right":
             entry.setdefault("right_since", _now())
+        if score is not None:
+            entry["best"] = min(list(score), entry.get("best", list(score)))
 
     return _update("exercises", exercise, change)
 

@@ -17,16 +17,20 @@ from tdplib.labs.exercise import Case, Exercise
 __all__ = [
     "NOT_ATTEMPTED",
     "NOT_LANGUAGE",
+    "NOT_SCHEDULE",
     "RIGHT",
     "UNDECIDED",
     "WRONG",
     "NotRightError",
     "Outcome",
     "Report",
+    "Score",
 ]
 
 NOT_ATTEMPTED = "not attempted"
 NOT_LANGUAGE = "not in the language"
+NOT_SCHEDULE = "not a schedule"
+"""Of a ``break``: what was given cannot be followed on this protocol in this scenario."""
 WRONG = "wrong"
 RIGHT = "right"
 UNDECIDED = "not decided"
@@ -41,6 +45,37 @@ class NotRightError(TdplibError, AssertionError):
     """Raised by `Report.require` for an answer that is not right; a grader counts it as failed."""
 
 
+LINES = ("line",)
+"""The units of a ``mend`` that has a par."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """
+    How good a right answer is, beside the best there is.
+
+    >>> print(Score(("step", "switch"), (9, 4), (6, 2)))
+    yours 9 steps and 4 switches, par 6 and 2
+    """
+
+    units: tuple[str, ...]
+    yours: tuple[int, ...]
+    par: tuple[int, ...]
+    """Empty where yours is counted in other units."""
+
+    def __str__(self) -> str:
+        if self.units == LINES:
+            return f"{_many(self.yours[0], 'line')} changed, par {self.par[0]}"
+        mine = (_many(count, unit) for count, unit in zip(self.yours, self.units, strict=True))
+        par = f", par {' and '.join(map(str, self.par))}" if self.par else ""
+        return f"yours {' and '.join(mine)}{par}"
+
+
+def _many(count, unit):
+    plural = "es" if unit.endswith("ch") else "s"
+    return f"{count} {unit if count == 1 else unit + plural}"
+
+
 @dataclass(frozen=True)
 class Outcome:
     """How one case of an exercise ended."""
@@ -49,7 +84,7 @@ class Outcome:
     status: str
     """`RIGHT`, `WRONG` or `UNDECIDED`."""
     verdict: Any
-    """The `tdplib.check.Verdict` of this case."""
+    """The `tdplib.check.Verdict` of this case; None where nothing was searched."""
     broken: str | None = None
     """Name of the property, or of the advice that this case forbids."""
     sentence: str | None = None
@@ -62,22 +97,27 @@ class Report:
     """
     The answer of ``exercise.check(...)``.
 
-    `status` is one of the verdicts of this module; `trace` is the shortest failing `Trace` of a
-    wrong answer, else None. A report has no truth value: ask `status`.
+    `status` is one of the verdicts of this module. A report has no truth value: ask `status`.
     """
 
     exercise: Exercise
     status: str
     message: str = ""
-    """What to do next, for an answer that was not run."""
+    """What to do next, for an answer that was not run; what was found, where no case says it."""
     outcomes: tuple[Outcome, ...] = ()
     """One a case tried; the last one decided."""
     error: TdplibError | None = None
     """The `LanguageError`, for `NOT_LANGUAGE`."""
+    score: Score | None = None
+    """Of a right answer, where the exercise has a par."""
 
     @property
     def trace(self) -> Any:
-        """The shortest interleaving that breaks a wrong answer, or None."""
+        """
+        The shortest interleaving that breaks a wrong answer, or None.
+
+        Of a ``break``: what the schedule that was given does.
+        """
         return self.outcomes[-1].trace if self.outcomes else None
 
     @property
@@ -122,27 +162,28 @@ class Report:
         return f"{self.exercise.id}: {self.status}{points if self.status == RIGHT else ''}"
 
     def _body(self):
+        if self.trace is None:
+            return self._lead()
+        return [*self._lead(), "", self._shows(), str(self.trace), *self._next()]
+
+    def _lead(self):
+        """The lines above the trace."""
         if self.status == RIGHT:
-            return _covered(self.outcomes)
+            lines = [self.message] if self.message else _covered(self.outcomes)
+            return lines if self.score is None else [f"{self.score}.", *lines]
         if self.status == WRONG and self.outcomes:
-            return self._why_wrong()
+            return [self.message or _what_broke(self.outcomes[-1]), self.meaning or ""]
         if self.status == UNDECIDED:
             return _undecided(self.outcomes[-1])
         return [self.message]
 
-    def _why_wrong(self):
-        last = self.outcomes[-1]
-        lines = [_what_broke(last), self.meaning or ""]
-        if last.trace is None:
-            return lines
-        return [
-            *lines,
-            "",
-            "The shortest interleaving that shows it:",
-            str(last.trace),
-            "",
-            NEXT,
-        ]
+    def _shows(self):
+        if self.exercise.kind == "break":
+            return "What your schedule does:"
+        return "The shortest interleaving that shows it:"
+
+    def _next(self):
+        return ["", NEXT] if self.status == WRONG else []
 
     def _repr_html_(self) -> str:
         colour = COLOURS.get(self.status, OTHER_COLOUR)
@@ -154,13 +195,12 @@ class Report:
 
     def _html_body(self):
         if self.trace is None:
-            return _pre("\n".join(self._body()))
-        last = self.outcomes[-1]
+            return _pre("\n".join(self._lead()))
         return (
-            _pre(f"{_what_broke(last)}\n{self.meaning}")
+            _pre("\n".join(self._lead()))
             + _picture(self.trace)
             + f"<details><summary>The same as text</summary>{_pre(str(self.trace))}</details>"
-            + _pre(NEXT)
+            + _pre("\n".join(self._next()))
         )
 
 

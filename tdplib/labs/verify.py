@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 
+from tdplib.labs.breaking import par
 from tdplib.labs.build import notebook, reference_answers
 from tdplib.labs.exercise import lab_names, load_lab
 from tdplib.labs.judge import judge
@@ -59,6 +60,8 @@ def verify(root: Path | None = None) -> list[Result]:
         notebook(source)  # refuses a source that a student could read the solution from
         answers = reference_answers(source)
         for record in source.lab.exercises:
+            if record.kind == "break":
+                answers[record.id] = par(record.cases[0]).code
             results.append(_prove(record, "reference", answers[record.id], RIGHT))
             results.append(_prove(record, "stub", record.stub, NOT_ATTEMPTED))
     return results
