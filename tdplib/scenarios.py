@@ -176,11 +176,17 @@ SCENARIOS: dict[str, Scenario] = {
 
 _WITH_NOTIFIER = Scenario(name="default+notifier", notifiers=1)
 _WITH_MARKERS = Scenario(name="default+markers", unload=0, markers=2)
+_ROUNDS = Scenario(name="rounds", faults=2, updates=1, unload=0, roots=4)
 
 DEFAULTS: dict[str, Scenario] = {
     "delist-at-queue": _WITH_NOTIFIER,
     "xchg-plain-rmw": _WITH_MARKERS,
     "lost-update": Scenario(name="two-tasks", updates=0, unload=0),
+    **dict.fromkeys(
+        ("roots", *(f"roots-{bug}" for bug in ("lookup-no-get", "clear-late", "put-twice"))),
+        _ROUNDS,
+    ),
+    "roots-plain-inc": Scenario(name="one-round", vcpus=1, faults=1, updates=1, unload=0),
 }
 """Default scenario of the protocols and worlds whose story needs another than ``default``."""
 

@@ -26,5 +26,40 @@ WORLDS: tuple[Row, ...] = (
         None,
         Expected("violated", ("no-warn",)),
     ),
+    Row(
+        "roots",
+        "roots are found, taken and given back while an update walks the list",
+        "world",
+        "v5.17",
+        Expected("holds", wasted_zap=False),
+    ),
+    Row(
+        "roots-plain-inc",
+        "a get that raises the count without looking at it",
+        "world",
+        "roots",
+        Expected("violated", ("refcount-from-zero",)),
+    ),
+    Row(
+        "roots-lookup-no-get",
+        "a lookup that hands out a listed root without a reference",
+        "world",
+        "roots",
+        Expected("violated", ("no-use-after-free",)),
+    ),
+    Row(
+        "roots-clear-late",
+        "a vCPU that gives its root back, and clears its pointer after that",
+        "world",
+        "roots",
+        Expected("holds", wasted_zap=False),
+    ),
+    Row(
+        "roots-put-twice",
+        "an update that gives one reference back twice",
+        "world",
+        "roots",
+        Expected("violated", ("no-use-after-free",)),
+    ),
 )
 """Every world, in the order of the labs."""

@@ -1,0 +1,74 @@
+"""roots: vCPUs take roots from the list and give them back, while an update walks over all roots.
+
+v5.17's functions for roots, on a stage where a count of zero can be met. A vCPU gives its root
+back with mmu_lock held for read (as the kernel does from 6.9 on, 576a15de8d29), so that a last
+put and a walk can run side by side. An update marks all roots invalid, then visits every root
+with a reference of its own (the walk of 6.6 and later). After each round a vCPU changes its
+mode (in system management mode, or running a guest of the guest), and with it its role word.
+
+The pointer of a vCPU is cleared before its reference is given back. No request is raised: a vCPU
+with an invalid root does not fault, and drops it at the end of its round.
+"""
+
+from tdplib.lang.kernel import *
+
+
+def kvm_mmu_load(vcpu):
+    """Give the vCPU a root; see that it is the right one, and that it has no twin."""
+    write_lock(vcpu.kvm.mmu_lock)
+    vcpu.arch.mmu.root = kvm_tdp_mmu_get_vcpu_root_hpa(vcpu)
+    WARN_ON_ONCE(vcpu.arch.mmu.root != only_listed_root(vcpu))
+    write_unlock(vcpu.kvm.mmu_lock)
+
+
+def only_listed_root(vcpu):
+    """The only listed root that has the vCPU's role word; None if there is none, or a twin."""
+    word = vcpu.arch.mmu.root_role.word
+    only = None
+    for root in list_for_each_entry(vcpu.kvm.arch.tdp_mmu_roots):
+        if root.role.word == word:
+            if only is not None:
+                return None
+            only = root
+    return only
+
+
+def kvm_mmu_free_roots(vcpu):
+    """The vCPU gives its root back, beside others who hold mmu_lock for read too."""
+    read_lock(vcpu.kvm.mmu_lock)
+    root = vcpu.arch.mmu.root
+    vcpu.arch.mmu.root = None
+    kvm_tdp_mmu_put_root(vcpu.kvm, root, True)
+    read_unlock(vcpu.kvm.mmu_lock)
+
+
+def vcpu_thread(kvm, vcpu, gfn, faults, unload):
+    """A vCPU: round after round a root, a page in it, the root given back, the next mode."""
+    for mode in range(faults):
+        if mode:
+            vcpu_changes_mode(vcpu, mode)
+        kvm_mmu_load(vcpu)
+        direct_page_fault(vcpu, gfn)
+        kvm_mmu_free_roots(vcpu)
+
+
+def vcpu_changes_mode(vcpu, mode):
+    """To 1: in system management mode or 2: it runs a guest of the guest."""
+    vcpu.arch.mmu.root_role.smm = mode == 1
+    vcpu.arch.mmu.root_role.guest_mode = mode == 2
+
+
+def memslot_update_thread(kvm):
+    """An update: all roots out of service, then a visit to each that is still there."""
+    mutex_lock(kvm.slots_lock)
+    write_lock(kvm.mmu_lock)
+    for root in list_for_each_entry(kvm.arch.tdp_mmu_roots):
+        root.role.invalid = 1
+    write_unlock(kvm.mmu_lock)
+    read_lock(kvm.mmu_lock)
+    root = tdp_mmu_next_root(kvm, None, True, False)
+    while root is not None:
+        tdp_mmu_zap_root(kvm, root, True)
+        root = tdp_mmu_next_root(kvm, root, True, False)
+    read_unlock(kvm.mmu_lock)
+    mutex_unlock(kvm.slots_lock)
