@@ -17,7 +17,8 @@ __all__ = ["DEFAULTS", "SCENARIOS", "ActorSpec", "Scenario", "default", "find", 
 
 BOUNDS: dict[str, tuple[int, int]] = {
     "vcpus": (0, 4), "faults": (1, 4), "unload": (0, 1), "updates": (0, 4), "nx_toggles": (0, 2),
-    "notifiers": (0, 2), "markers": (0, 4), "zap_all": (0, 1), "workers": (0, 2),
+    "notifiers": (0, 2), "markers": (0, 4), "zap_all": (0, 1), "readers": (0, 2),
+    "workers": (0, 2),
     "entries": (1, 4), "levels": (1, 1), "roots": (0, 8), "first_gfn": (0, 3),
     "root_role": (0, 0xFFFFFFFF),
 }  # fmt: skip
@@ -30,8 +31,8 @@ class ActorSpec:
     One actor: the function it runs, from its start to its end.
 
     name : shown to people, e.g. ``"vCPU 0"``; no two actors of a scenario share one
-    kind : ``vcpu | update | nx | notifier | zap-all | worker``; actors of one kind may be
-        interchangeable
+    kind : ``vcpu | update | nx | notifier | zap-all | reader | worker``; actors of one kind may
+        be interchangeable
     function : a function of the protocol's units
     args : its arguments: ``"kvm"``, ``"vcpu0"``, ``"vcpu1"``, ... or integers
     """
@@ -56,6 +57,8 @@ class Scenario:
     markers : so many of the vCPUs, after their faults, mark one spare root invalid with mmu_lock
         held for read (see `vcpu_marker_thread`)
     zap_all : 1 for a notifier release that zaps every root
+    readers : tasks that read under a lock or RCU, each with a gfn after those of the vCPUs; only
+        some worlds have a `reader_thread`, and they say what it does
     workers : workers of the queue; a protocol without a queue has none, whatever stands here
     entries : SPTEs of a table
     levels : levels of a table; the protocols know one
@@ -79,6 +82,7 @@ class Scenario:
     notifiers: int = 0
     markers: int = 0
     zap_all: int = 0
+    readers: int = 0
     workers: int = 1
     entries: int = 2
     levels: int = 1
@@ -100,7 +104,7 @@ class Scenario:
             object.__setattr__(self, "roots", min(BOUNDS["roots"][1], self._roots_needed()))
 
     def _counts(self) -> tuple[int, ...]:
-        others = (self.nx_toggles, self.notifiers, self.zap_all)
+        others = (self.nx_toggles, self.notifiers, self.zap_all, self.readers)
         return (self.vcpus, self.updates, *others)
 
     def _roots_needed(self) -> int:
@@ -144,6 +148,9 @@ class Scenario:
             yield ActorSpec(label, "notifier", "notifier_thread", ("kvm", self.gfn(n)))
         if self.zap_all:
             yield ActorSpec("zap all", "zap-all", "zap_all_thread", ("kvm",))
+        for n in range(self.readers):
+            label = f"reader {n}" if self.readers > 1 else "reader"
+            yield ActorSpec(label, "reader", "reader_thread", ("kvm", self.gfn(self.vcpus + n)))
         if has_queue:
             workers = self.workers
             yield from _numbered("zap worker", "worker", "zap_worker_thread", ("kvm",), workers)
@@ -187,6 +194,12 @@ DEFAULTS: dict[str, Scenario] = {
         _ROUNDS,
     ),
     "roots-plain-inc": Scenario(name="one-round", vcpus=1, faults=1, updates=1, unload=0),
+    "flush-under-read-lock": SCENARIOS["small"],
+    "memslot-delete": SCENARIOS["requeue"],
+    "teardown": Scenario(name="process-exit", vcpus=1, unload=0, updates=0, readers=1, first_gfn=1),
+    "delist-then-yield": SCENARIOS["notifier"],
+    "shared-drop": Scenario(name="shared-walk", vcpus=1, updates=1, readers=1),
+    "late-delist": SCENARIOS["small"],
 }
 """Default scenario of the protocols and worlds whose story needs another than ``default``."""
 

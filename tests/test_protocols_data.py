@@ -196,6 +196,15 @@ def test_vcpus_fault_at_different_gfns_while_there_are_enough():
     assert [scenario.gfn(v) for v in range(3)] == [1, 0, 1]
 
 
+def test_readers_come_after_the_vcpus_with_gfns_of_their_own():
+    world = protocols.load("shared-drop")
+    scenario = scenarios.Scenario(vcpus=1, updates=0, readers=2, entries=3)
+    readers = [actor for actor in scenario.actors(world) if actor.kind == "reader"]
+    assert [actor.name for actor in readers] == ["reader 0", "reader 1"]
+    assert [actor.args for actor in readers] == [("kvm", 1), ("kvm", 2)]
+    assert scenarios.Scenario(vcpus=0, updates=0, readers=1).actors(world), "a reader is somebody"
+
+
 def test_scenarios_are_values():
     assert scenarios.vary("default", updates=2, name="default") == scenarios.SCENARIOS["default"]
     assert scenarios.vary("small", updates=3).roots == 4

@@ -135,7 +135,7 @@ def end_words(trace: object) -> str:
 _WORDS = {
     "vcpus": "vCPU", "faults": "fault each", "updates": "memslot update",
     "nx_toggles": "NX toggle", "notifiers": "notifier walk", "markers": "marker",
-    "zap_all": "zap-all",
+    "zap_all": "zap-all", "readers": "reader",
 }  # fmt: skip
 
 

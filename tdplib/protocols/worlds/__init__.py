@@ -61,5 +61,47 @@ WORLDS: tuple[Row, ...] = (
         "roots",
         Expected("violated", ("no-use-after-free",)),
     ),
+    Row(
+        "flush-under-read-lock",
+        "v5.18, waiting for the worker with mmu_lock held for read",
+        "world",
+        "v5.18",
+        Expected("violated", ("no-deadlock",)),
+    ),
+    Row(
+        "memslot-delete",
+        "patch 21, and a memslot deletion that neither waits nor takes slots_lock",
+        "world",
+        "patch-21",
+        Expected("violated", ("zap-complete", "no-double-queue")),
+    ),
+    Row(
+        "teardown",
+        "v5.18, and the end of the VM in the order that was posted first",
+        "world",
+        "v5.18",
+        Expected("violated", ("no-warn",)),
+    ),
+    Row(
+        "delist-then-yield",
+        "patch 22, with v5.17's put that yields although the root is off the list",
+        "world",
+        "patch-22",
+        Expected("violated", ("zap-complete",)),
+    ),
+    Row(
+        "shared-drop",
+        "v5.18, vCPUs dropping roots with mmu_lock held for read, beside a walk",
+        "world",
+        "v5.18",
+        Expected("holds"),
+    ),
+    Row(
+        "late-delist",
+        "v5.18, dropping mmu_lock between the last put and the list",
+        "world",
+        "v5.18",
+        Expected("violated", ("no-dead-root-seen",)),
+    ),
 )
 """Every world, in the order of the labs."""

@@ -1,0 +1,19 @@
+"""delist-then-yield: v5.17's put, but it gives way to others while it zaps.
+
+The put takes the root off the list, zaps it, and frees it, in that order. v5.17 does the same
+without a pause; here it pauses between two entries.
+"""
+
+from tdplib.lang.kernel import *
+
+
+def kvm_tdp_mmu_put_root(kvm, root, shared):
+    """Give a reference back. The last one takes the root off the list, zaps it, frees it."""
+    kvm_lockdep_assert_mmu_lock_held(kvm, shared)
+    if not refcount_dec_and_test(root.tdp_mmu_root_count):
+        return
+    spin_lock(kvm.arch.tdp_mmu_pages_lock)
+    list_del_rcu(root.link)
+    spin_unlock(kvm.arch.tdp_mmu_pages_lock)
+    zap_gfn_range(kvm, root, True, shared)
+    call_rcu(root.rcu_head, tdp_mmu_free_sp_rcu_callback)
