@@ -184,6 +184,7 @@ SCENARIOS: dict[str, Scenario] = {
 _WITH_NOTIFIER = Scenario(name="default+notifier", notifiers=1)
 _WITH_MARKERS = Scenario(name="default+markers", unload=0, markers=2)
 _ROUNDS = Scenario(name="rounds", faults=2, updates=1, unload=0, roots=4)
+_SHARED_WALK = Scenario(name="shared-walk", vcpus=1, updates=1, readers=1)
 
 DEFAULTS: dict[str, Scenario] = {
     "delist-at-queue": _WITH_NOTIFIER,
@@ -198,7 +199,8 @@ DEFAULTS: dict[str, Scenario] = {
     "memslot-delete": SCENARIOS["requeue"],
     "teardown": Scenario(name="process-exit", vcpus=1, unload=0, updates=0, readers=1, first_gfn=1),
     "delist-then-yield": SCENARIOS["notifier"],
-    "shared-drop": Scenario(name="shared-walk", vcpus=1, updates=1, readers=1),
+    **dict.fromkeys(("shared-drop", "one-before-invalid"), _SHARED_WALK),
+    "put-without-gift": SCENARIOS["small"],
     "late-delist": SCENARIOS["small"],
 }
 """Default scenario of the protocols and worlds whose story needs another than ``default``."""

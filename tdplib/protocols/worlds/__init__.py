@@ -103,5 +103,19 @@ WORLDS: tuple[Row, ...] = (
         "v5.18",
         Expected("violated", ("no-dead-root-seen",)),
     ),
+    Row(
+        "one-before-invalid",
+        "shared-drop, with a put that sets the count before it marks the root",
+        "world",
+        "shared-drop",
+        Expected("violated", ("no-spte-under-invalid-root",)),
+    ),
+    Row(
+        "put-without-gift",
+        "v5.18, a put that queues a root whose count is zero",
+        "world",
+        "v5.18",
+        Expected("violated", ("no-dead-root-seen", "no-warn")),
+    ),
 )
 """Every world, in the order of the labs."""
