@@ -128,9 +128,17 @@ class Scenario:
         Return who runs, in the order of their indices.
 
         protocol : a `tdplib.protocols.Protocol` (or anything with `has_queue`); decides whether
-            there is a worker
+            there is a worker; its `labels`, if any, name the only actor of a kind
         """
-        return tuple(self._actors(bool(protocol.has_queue)))
+        labels = dict(getattr(protocol, "labels", ()))
+        found = tuple(self._actors(bool(protocol.has_queue)))
+        kinds = [actor.kind for actor in found]
+        return tuple(
+            replace(actor, name=labels[actor.kind])
+            if actor.kind in labels and kinds.count(actor.kind) == 1
+            else actor
+            for actor in found
+        )
 
     def _actors(self, has_queue: bool) -> Iterator[ActorSpec]:
         for v in range(self.vcpus):
@@ -202,6 +210,11 @@ DEFAULTS: dict[str, Scenario] = {
     **dict.fromkeys(("shared-drop", "one-before-invalid"), _SHARED_WALK),
     "put-without-gift": SCENARIOS["small"],
     "late-delist": SCENARIOS["small"],
+    "prev-roots": Scenario(name="changes-mode", vcpus=1, faults=2, updates=1, roots=6),
+    "unchecked-queue": Scenario(name="memory-short", vcpus=1, updates=0, notifiers=1),
+    "v3-give-back": SCENARIOS["requeue"],
+    "teardown-kept": Scenario(name="vm-ends", vcpus=1, updates=0, readers=1, first_gfn=1),
+    "lost-flush": Scenario(name="two-modes", unload=0, updates=0, notifiers=1),
 }
 """Default scenario of the protocols and worlds whose story needs another than ``default``."""
 

@@ -241,3 +241,11 @@ def test_every_world_has_a_file_a_docstring_and_a_scenario_of_its_own():
         assert world.docstring.startswith(f"{each.name}: ")
         assert each.name in scenarios.DEFAULTS
         assert not set(protocols.names()) & {each.name}
+
+
+def test_a_world_names_the_only_actor_of_a_kind_in_its_own_words():
+    world = protocols.load("unchecked-queue")
+    names = [actor.name for actor in world.scenario.actors(world)]
+    assert names == ["VM process", "others", "zap worker"]
+    two = scenarios.vary(world.scenario, vcpus=2)
+    assert [actor.name for actor in two.actors(world)][:2] == ["vCPU 0", "vCPU 1"]

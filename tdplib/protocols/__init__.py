@@ -55,6 +55,7 @@ class Protocol:
     docstring : of its own file: kernel version or commit, what changed, why, what breaks without
     expected : the verdict it must get with its default scenario
     has_queue : True when its code queues work, so that a scenario needs a worker
+    labels : (kind of actor, what it is called here), where another name tells the story better
     """
 
     name: str
@@ -66,6 +67,7 @@ class Protocol:
     docstring: str
     expected: Expected
     has_queue: bool
+    labels: tuple[tuple[str, str], ...] = ()
 
     @property
     def scenario(self) -> Scenario:
@@ -134,6 +136,7 @@ def load(name: str) -> Protocol:
         docstring=ast.get_docstring(own.tree) or "",
         expected=known.expected,
         has_queue=any(_calls(unit.tree, "queue_work") for unit in units),
+        labels=known.labels,
     )
 
 

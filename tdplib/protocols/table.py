@@ -32,6 +32,8 @@ class Row:
     kind: str
     near: str | None
     expected: Expected
+    labels: tuple[tuple[str, str], ...] = ()
+    """Kind of actor -> what it is called here, where another name tells the story better."""
 
     @property
     def file(self) -> str:

@@ -117,5 +117,42 @@ WORLDS: tuple[Row, ...] = (
         "v5.18",
         Expected("violated", ("no-dead-root-seen", "no-warn")),
     ),
+    Row(
+        "prev-roots",
+        "v5.18 with a cache of previous roots, and the loop of 527d5cd7eece over it",
+        "world",
+        "v5.18",
+        Expected("violated", ("no-warn",)),
+    ),
+    Row(
+        "unchecked-queue",
+        "a VM is made while memory is short, and nobody looks at what came of it",
+        "world",
+        "v5.18",
+        Expected("violated", ("no-oops",)),
+        (("vcpu", "VM process"), ("notifier", "others")),
+    ),
+    Row(
+        "v3-give-back",
+        "v3-list-walk, with a mark on each root that nobody uses yet",
+        "world",
+        "v3-list-walk",
+        Expected("violated", ("no-warn", "refcount-underflow", "no-use-after-free")),
+    ),
+    Row(
+        "teardown-kept",
+        "v6.4, and the end of the VM in the order that was posted for v5.18",
+        "world",
+        "v6.4",
+        Expected("violated", ("no-warn",)),
+        (("vcpu", "VM process"),),
+    ),
+    Row(
+        "lost-flush",
+        "a page is unmapped from all roots; the TLB hears of it only if the last one had it",
+        "world",
+        "v5.18",
+        Expected("violated", ("no-warn",)),
+    ),
 )
 """Every world, in the order of the labs."""
