@@ -191,6 +191,8 @@ SCENARIOS: dict[str, Scenario] = {
 
 _WITH_NOTIFIER = Scenario(name="default+notifier", notifiers=1)
 _WITH_MARKERS = Scenario(name="default+markers", unload=0, markers=2)
+_ONE_ENTRY = Scenario(name="one-entry", updates=1, entries=1, unload=0)
+_CURSOR = Scenario(name="cursor", vcpus=1, updates=1)
 _ROUNDS = Scenario(name="rounds", faults=2, updates=1, unload=0, roots=4)
 _SHARED_WALK = Scenario(name="shared-walk", vcpus=1, updates=1, readers=1)
 
@@ -201,6 +203,11 @@ DEFAULTS: dict[str, Scenario] = {
     **dict.fromkeys(
         ("roots", *(f"roots-{bug}" for bug in ("lookup-no-get", "clear-late", "put-twice"))),
         _ROUNDS,
+    ),
+    **dict.fromkeys(("shared-entries", "shared-zap", "shared-map"), _ONE_ENTRY),
+    **dict.fromkeys(
+        ("zap-cursor", *(f"zap-cursor-{bug}" for bug in ("early-test", "no-test", "gives-up"))),
+        _CURSOR,
     ),
     "roots-plain-inc": Scenario(name="one-round", vcpus=1, faults=1, updates=1, unload=0),
     "flush-under-read-lock": SCENARIOS["small"],
