@@ -133,7 +133,7 @@ PROPERTIES: tuple[Property, ...] = (
     Property(
         "lockdep",
         "A lock was not held as asserted, released by a task that does not hold it, "
-        "or taken in the wrong order.",
+        "kept by a task that is done, or taken in the wrong order.",
         "slots_lock comes before slots_arch_lock, that before mmu_lock, and that before "
         "tdp_mmu_pages_lock.",
     ),

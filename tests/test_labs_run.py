@@ -388,6 +388,8 @@ def test_notebooks_run_from_top_to_bottom(name, student, tmp_path):
     expected = NOT_ATTEMPTED if student else RIGHT
     for record in source.lab.exercises:
         assert f"{record.id}: {expected}" in shown(made, f"{record.grade_id}-check")
+    if student:
+        assert not (tmp_path / "progress.json").exists(), "running a whole notebook is no attempt"
     times = {cell.id: seconds(cell) for cell in made.cells if cell.cell_type == "code"}
     slowest = max(times, key=times.get)
     sys.stderr.write(f"\n{name}: slowest cell {slowest}, {times[slowest]:.2f} s\n")

@@ -502,6 +502,25 @@ def _first_node():
     return next(h.node for _, t, _ in every_step(*_first_seed()) for h in t.happened)
 
 
+def test_a_count_that_cannot_be_changed_is_told():
+    def last_effect(trace):
+        return trace.steps[-1].actions[-1].effect
+
+    count = "root 0's tdp_mmu_root_count"
+    zero = found("roots-plain-inc").trace
+    assert last_effect(zero) == f"tries to take a reference: {count} is 0"
+    twice = found("v3-list-walk").traces
+    assert last_effect(twice["refcount-underflow"]) == (
+        f"tries to give a reference back: {count} is 0"
+    )
+
+
+def test_an_atomic_add_is_no_reference():
+    code = "def increment(kvm):\n    atomic_inc(kvm.counter)\n"
+    board = Session("lost-update", code=code).board()
+    assert board["actors"][0]["next"] == "atomic add: counter"
+
+
 @pytest.mark.parametrize("name", VIOLATED)
 def test_trace_as_text(name):
     sentences = {p.name: p.sentence for p in PROPERTIES}

@@ -59,6 +59,10 @@ class Task:
         self._last = report
         return report
 
+    def preview(self, code: Any) -> Report:
+        """Return the `Report` that `check` would give, and record nothing."""
+        return judge(self.record, code)
+
     def hint(self) -> Note:
         """
         Return the next hint and record that it was used.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..lang import symbols
 from ..lang.flow import Node
 from ..lang.ir import Place
+from ..vm import codes as c
 from ..vm import decode
 from ..vm.system import System
 from .stepping import Happened
@@ -208,6 +209,14 @@ def broken_attempt(system: System, h: Happened, names: list[str]) -> str:
         and KINDS[op.code] in ("read", "write", "rmw")
     ):
         where = place_text(op.place, h.obj, h.idx)
+        reference = {
+            "REFINC": "tries to take a reference",
+            "REFINCNZ": "tries to take a reference",
+            "REFDEC": "tries to give a reference back",
+            "REFDECTEST": "tries to give a reference back",
+        }.get(op.code)
+        if reference:
+            return f"{reference}: {where}{count_text(system, h)}"
         verb = {"read": "tries to read", "write": "tries to set", "rmw": "tries to change"}[
             KINDS[op.code]
         ]
@@ -218,6 +227,17 @@ def broken_attempt(system: System, h: Happened, names: list[str]) -> str:
         )
         return f"{verb} {where}{tail}"
     return plain(system, h.node, h.obj, h.a, None, names)
+
+
+def count_text(system: System, h: Happened) -> str:
+    """Return what a count is; of a root that is freed, or of None, there is none to tell."""
+    place = h.node.op.place
+    if place.owner == "page":
+        if not h.obj:
+            return ""
+        if decode.lookup(system, h.before, "page", "state", h.obj - 1, 0) == c.FREED:
+            return ", but the root is freed"
+    return f" is {field_now(system, h.before, place, h.obj, h.idx)}"
 
 
 def next_text(node: Node, values: tuple) -> str:
@@ -237,6 +257,7 @@ def next_text(node: Node, values: tuple) -> str:
             "TRYCMPXCHG": "cmpxchg",
             "REFINC": "takes a reference:",
             "REFINCNZ": "takes a reference, if not zero:",
+            "ATOMICADD": "atomic add:",
         }.get(op.code, "gives a reference back:")
         return f"{verb} {where}"
     if op.code == "FLUSHWAIT":
