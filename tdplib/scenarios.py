@@ -193,13 +193,15 @@ _WITH_NOTIFIER = Scenario(name="default+notifier", notifiers=1)
 _WITH_MARKERS = Scenario(name="default+markers", unload=0, markers=2)
 _ONE_ENTRY = Scenario(name="one-entry", updates=1, entries=1, unload=0)
 _CURSOR = Scenario(name="cursor", vcpus=1, updates=1)
+_TWO_TASKS = Scenario(name="two-tasks", updates=0, unload=0)
+_TWO_FAULTS = Scenario(name="two-faults", vcpus=1, faults=2, updates=1, first_gfn=1)
 _ROUNDS = Scenario(name="rounds", faults=2, updates=1, unload=0, roots=4)
 _SHARED_WALK = Scenario(name="shared-walk", vcpus=1, updates=1, readers=1)
 
 DEFAULTS: dict[str, Scenario] = {
     "delist-at-queue": _WITH_NOTIFIER,
     "xchg-plain-rmw": _WITH_MARKERS,
-    "lost-update": Scenario(name="two-tasks", updates=0, unload=0),
+    "lost-update": _TWO_TASKS,
     **dict.fromkeys(
         ("roots", *(f"roots-{bug}" for bug in ("lookup-no-get", "clear-late", "put-twice"))),
         _ROUNDS,
@@ -210,6 +212,13 @@ DEFAULTS: dict[str, Scenario] = {
         _CURSOR,
     ),
     "roots-plain-inc": Scenario(name="one-round", vcpus=1, faults=1, updates=1, unload=0),
+    **dict.fromkeys(
+        ("guest-entry", "request-first", "request-then-mark", "request-late", "mark-late"),
+        _TWO_FAULTS,
+    ),
+    "toggle-unlocked": Scenario(name="one-toggle", vcpus=1, updates=1, nx_toggles=1, first_gfn=1),
+    **dict.fromkeys(("mark-plain", "mark-xchg", "mark-beside", "mark-one-try"), _TWO_TASKS),
+    "check-then-get": Scenario(name="one-reader", vcpus=1, updates=0, readers=1, first_gfn=1),
     "flush-under-read-lock": SCENARIOS["small"],
     "memslot-delete": SCENARIOS["requeue"],
     "teardown": Scenario(name="process-exit", vcpus=1, unload=0, updates=0, readers=1, first_gfn=1),
