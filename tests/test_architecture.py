@@ -43,8 +43,10 @@ LAYERS = {
     "check": 8,
     "draw": 8, "draw._locks": 8, "draw._plan": 8, "draw._rows": 8, "draw._strip": 8,
     "draw._svg": 8, "draw.board": 8, "draw.dot": 8, "draw.page": 8, "draw.perfetto": 8,
-    "draw.swimlanes": 8,
+    "draw.swimlanes": 8, "draw.figures": 8, "draw.figures._parts": 8, "draw.figures.life": 8,
+    "draw.figures.roleword": 8,
     # 9: what people hold in their hands
+    "figure": 9, "figure.lives": 9,
     "widgets": 9, "widgets.interleaver": 9, "widgets.snapshot": 9,
     "labs": 9, "labs.breaking": 9, "labs.build": 9, "labs.changes": 9, "labs.detours": 9,
     "labs.ending": 9, "labs.exercise": 9, "labs.hints": 9, "labs.judge": 9, "labs.learner": 9,
@@ -270,7 +272,7 @@ HEAVY = ("numba", "numpy", "ipywidgets", "anywidget", "graphviz", "pygraphviz", 
 
 
 @pytest.mark.parametrize(
-    "what", ["import tdplib", "from tdplib import check, replay, draw", "import tdplib.cli"]
+    "what", ["import tdplib", "from tdplib import check, replay, draw, figure", "import tdplib.cli"]
 )
 def test_import_is_light(what, record_property):
     code = (

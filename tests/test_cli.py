@@ -14,6 +14,7 @@ import pytest
 from fake_trace import fake_trace
 
 import tdplib
+from tdplib import draw
 from tdplib.cli import _say as say_module
 from tdplib.cli import checking, main
 from tdplib.errors import BadValueError
@@ -392,11 +393,11 @@ def test_doctor_as_json(capsys):
 
 @pytest.fixture
 def one_figure(monkeypatch):
-    from tdplib.cli import figures
+    from tdplib import figure
 
-    texts = {"svg": "<svg/>\n", "dot": "digraph {}\n"}
-    monkeypatch.setattr(figures, "FIGURES", {"life": lambda: texts})
-    return texts
+    made = figure.Made(draw.Picture("<svg/>\n", "nothing"), "digraph {}\n")
+    monkeypatch.setattr(figure, "FIGURES", {"life": lambda: made})
+    return made
 
 
 def test_figures_are_written_once_and_checked(one_figure, tmp_path, capsys):
@@ -405,7 +406,7 @@ def test_figures_are_written_once_and_checked(one_figure, tmp_path, capsys):
     assert "life.svg is stale" in capsys.readouterr().out
     assert not (tmp_path / "life.svg").exists()
     assert main(where) == 0
-    assert (tmp_path / "life.dot").read_text() == one_figure["dot"]
+    assert (tmp_path / "life.dot").read_text() == one_figure.dot
     assert main([*where, "--check"]) == 0
     assert capsys.readouterr().out.endswith("all figures are current\n")
     (tmp_path / "life.dot").write_text("digraph { other }\n")

@@ -1,9 +1,9 @@
-"""`tdplib figures`: the pictures in ``figures/``, each made by a real run."""
+"""`tdplib figures`: the pictures in ``figures/``, made anew or compared."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import tdplib
@@ -11,7 +11,7 @@ from tdplib.cli._say import say, say_json
 from tdplib.cli._verbs import add_verb
 from tdplib.errors import TdplibError
 
-__all__ = ["FIGURES", "add", "outdated"]
+__all__ = ["add", "outdated"]
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -28,29 +28,15 @@ def add(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("--json", action="store_true", help="as JSON")
 
 
-def _requeue_race() -> dict[str, str]:
-    """Draw the shortest way to a fast zap that returns too early, and the root's life on it."""
-    from tdplib import check, draw
-
-    trace = check("patch-22-skip-invalid").trace
-    root = next(root["index"] for root in trace.boards()[-1]["roots"] if _live(root))
-    return {"svg": draw.swimlanes(trace), "dot": draw.life_dot(trace, root)}
-
-
-def _live(root: dict) -> bool:
-    return any(spte["present"] for spte in root["sptes"])
-
-
-FIGURES: dict[str, Callable[[], dict[str, str]]] = {"requeue_race": _requeue_race}
-"""File name without suffix -> a function that gives the text of each suffix."""
-
-
 def outdated(folder: Path) -> Iterator[tuple[Path, str]]:
-    """Give each file of `FIGURES` that is missing in `folder` or differs, with its right text."""
-    for name, make in FIGURES.items():
-        for suffix, text in make().items():
-            path = folder / f"{name}.{suffix}"
-            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+    """Give each file of a figure that is missing in `folder` or differs, with its right text."""
+    from tdplib import figure
+
+    for name in figure.names():
+        made = figure.FIGURES[name]()
+        for suffix, text in (("svg", made.picture.svg), ("dot", made.dot)):
+            path = folder / f"{figure.stem(name)}.{suffix}"
+            if text and (not path.is_file() or path.read_text(encoding="utf-8") != text):
                 yield path, text
 
 

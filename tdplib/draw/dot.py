@@ -9,7 +9,7 @@ from itertools import pairwise
 from tdplib.draw._svg import plain
 from tdplib.errors import TdplibError
 
-__all__ = ["NoGraphvizError", "life_dot", "render_dot", "state_dot"]
+__all__ = ["NoGraphvizError", "life_dot", "new_graph", "quoted", "render_dot", "state_dot"]
 
 _FONT = {"fontname": "Helvetica,Arial,sans-serif", "fontsize": "11"}
 
@@ -20,7 +20,7 @@ class NoGraphvizError(TdplibError):
 
 def state_dot(board: dict) -> str:
     """Return one `board` as DOT: list, queue, vCPUs and locks around the roots and their SPTEs."""
-    graph = _graph("state", rankdir="LR")
+    graph = new_graph("state", rankdir="LR")
     chain = ["list", *(f"root{index}" for index in board["list"])]
     graph.node("list", "tdp_mmu_roots", shape="plaintext")
     for here, there in pairwise(chain):
@@ -41,7 +41,7 @@ def life_dot(trace: object, root: int = 0) -> str:
 
     Only the steps that change the root have an edge; it carries step, actor and source line.
     """
-    graph = _graph("life")
+    graph = new_graph("life")
     boards = trace.boards()
     seen: list[tuple] = []
     for place, board in enumerate(boards):
@@ -98,7 +98,8 @@ def _render_by_program(dot: str) -> str:
     return done.stdout.decode()
 
 
-def _graph(name: str, **attributes: str) -> object:
+def new_graph(name: str, **attributes: str) -> object:
+    """Return an empty directed graph in the style of all of them; raises `NoGraphvizError`."""
     try:
         import graphviz
     except ImportError as error:
@@ -113,7 +114,7 @@ def _graph(name: str, **attributes: str) -> object:
     )
 
 
-def _quote(text: object) -> str:
+def quoted(text: object) -> str:
     """Return `text` so that DOT shows it as it is."""
     from graphviz import escape
 
@@ -125,13 +126,13 @@ def _add_root(graph: object, root: dict) -> None:
     words = [root["name"], f"role {root['role']['word']:#x}", f"refcount {root['refcount']}"]
     words.insert(1, "invalid" if root["role"]["invalid"] else "valid")
     style = {"style": "rounded,dashed"} if root["state"] == "freed" else {}
-    graph.node(name, "\\n".join(_quote(word) for word in words), **style)
+    graph.node(name, "\\n".join(quoted(word) for word in words), **style)
     if root["state"] == "freed":
         return
     for spte in root["sptes"]:
         leaf = f"{name}spte{spte['index']}"
         style = {} if spte["present"] else {"color": "gray", "fontcolor": "gray"}
-        graph.node(leaf, f"SPTE {spte['index']}\\n{_quote(spte['text'])}", **style)
+        graph.node(leaf, f"SPTE {spte['index']}\\n{quoted(spte['text'])}", **style)
         graph.edge(name, leaf, arrowhead="none", **style)
 
 
@@ -139,14 +140,14 @@ def _add_holders(graph: object, board: dict) -> None:
     """Add vCPUs with the root they have loaded, and locks with who holds them."""
     for root in board["roots"]:
         for vcpu in root["vcpus"]:
-            graph.node(vcpu, _quote(vcpu), shape="ellipse")
+            graph.node(vcpu, quoted(vcpu), shape="ellipse")
             graph.edge(vcpu, f"root{root['index']}", style="bold")
     for lock in board["locks"]:
         holders = [lock["writer"]] if lock["writer"] else lock["readers"]
         for holder in holders:
-            graph.node(holder, _quote(holder), shape="ellipse")
+            graph.node(holder, quoted(holder), shape="ellipse")
             mode = {"rwlock": "write" if lock["writer"] else "read"}.get(lock["kind"], "held")
-            graph.node(lock["name"], _quote(lock["name"]), shape="diamond")
+            graph.node(lock["name"], quoted(lock["name"]), shape="diamond")
             graph.edge(lock["name"], holder, label=mode)
 
 
@@ -173,4 +174,4 @@ def _edge_label(step: object, root: int) -> str:
     lines = [f"step {step.number}, {step.actor_name}"]
     lines += [f"{a.function}:{a.line}  {a.source.strip()}" for a in chosen]
     # Indented, or the text touches the edge it belongs to.
-    return "".join(f"   {_quote(line)}   \\l" for line in lines)
+    return "".join(f"   {quoted(line)}   \\l" for line in lines)

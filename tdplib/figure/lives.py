@@ -1,0 +1,193 @@
+"""The lives of a root: every state it is found in and every step between, by exploration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from tdplib import protocols
+from tdplib.draw.figures.life import Change, Life, State, Way
+from tdplib.replay.subject import subject
+from tdplib.search.explore import Exploration, Reductions, explore
+from tdplib.vm import codes, decode
+from tdplib.vm.system import System
+from tdplib.words import role
+
+__all__ = ["life_of"]
+
+SCENARIO = "requeue"
+"""One vCPU, two memslot updates: small, and enough to queue a root twice."""
+_EACH = Reductions(merge=True, lockset=False, acquire=False, symmetry=False)
+"""Every operation on shared memory is a step; only private work goes with its neighbour."""
+_ROOT = 0
+_INVALID = role.layout("v5.18")["invalid"].mask
+_NEW, _LISTED, _USED = range(3)
+"""What a root remembers: never listed; listed; it has had a present SPTE."""
+
+
+def life_of(protocol: str, scenario: object = SCENARIO) -> Life:
+    """
+    Return the life of the first root in `scenario`, over all interleavings of it.
+
+    Only lives in which a vCPU has mapped something are told: an SPTE was present once.
+    """
+    about = subject(None, protocol, scenario)
+    found = explore(about.system, reductions=_EACH)
+    looks = [_look(about.system, row) for row in found.arrays.states[: found.states]]
+    moves = _moves(found)
+    alone: dict[State, bool] = {}
+    ways: dict[tuple[State, State], set[Way]] = {}
+    for number, memory in _lives(looks, moves):
+        here = _told(looks[number].state, memory)
+        if here is not None and _is_told(here, memory):
+            alone[here] = alone.get(here, True) and looks[number].writer
+        for move in moves[number]:
+            there = _told(looks[move.to].state, _remember(memory, looks[move.to].state))
+            told = there is not None and _is_told(there, _remember(memory, looks[move.to].state))
+            if here is not None and here != there and told:
+                ways.setdefault((here, there), set()).add(_way(about.system, move))
+    changes = _in_order(ways)
+    states = tuple(dict.fromkeys(s for c in changes for s in (c.before, c.after)))
+    only = frozenset(state for state in states if alone[state])
+    return Life(
+        protocol,
+        protocols.row(protocol).title,
+        about.scenario.name,
+        found.states,
+        states,
+        only,
+        changes,
+    )
+
+
+@dataclass(frozen=True)
+class _Look:
+    """The root in one state of the machine, and whether somebody holds mmu_lock for write."""
+
+    state: State | None
+    writer: bool
+
+
+@dataclass(frozen=True)
+class _Move:
+    """One step of the machine: who takes it, the operations in it, the state it leads to."""
+
+    actor: int
+    nodes: tuple[int, ...]
+    to: int
+
+
+def _look(system: System, row: np.ndarray) -> _Look:
+    """Return what a packed state says of the root."""
+
+    def of(name: str, index: int = 0) -> int:
+        return decode.lookup(system, row, "page", name, _ROOT, index)
+
+    writer = bool(decode.holders(system, row)["mmu_lock"]["writer"])
+    stage = of("state")
+    if stage == codes.UNALLOCATED:
+        return _Look(None, writer)
+    if stage != codes.ALLOCATED:
+        return _Look(State("freed" if stage == codes.FREED else "waiting"), writer)
+    mapped = any(of("spt", k) >> codes.PRESENT_BIT & 1 for k in range(system.entries))
+    place = ""
+    if _ROOT in decode.queue(system, row):
+        place = "queued"
+    elif mapped and _ROOT in decode.running(system, row).values():
+        place = "running"
+    elif of("tdp_mmu_scheduled_root_to_zap"):
+        place = "noted"
+    state = State(
+        "alive",
+        invalid=bool(of("role") & _INVALID),
+        counted=bool(of("tdp_mmu_root_count")),
+        listed=_ROOT in decode.root_list(system, row),
+        place=place,
+        mapped=mapped,
+    )
+    return _Look(state, writer)
+
+
+def _moves(found: Exploration) -> list[list[_Move]]:
+    """Return, for each state of a search, the steps that lead out of it."""
+    from tdplib.vm._entry import run
+
+    system, image = found.system, found.system.image
+    rows = found.arrays.states[: found.states]
+    number = {row.tobytes(): k for k, row in enumerate(rows)}
+    log = np.zeros(256, np.int64)
+    made = []
+    for row in rows:
+        out = []
+        for actor in range(len(system.actors)):
+            after = row.copy()
+            log[0], log[1] = 0, log.size - 2
+            code = int(run(image.im, image.mem, after, actor, _EACH.mode, log))
+            if code == 0 and log[0]:
+                nodes = tuple(int(node) for node in log[2 : 2 + log[0]])
+                out.append(_Move(actor, nodes, number[after.tobytes()]))
+        made.append(out)
+    return made
+
+
+def _remember(memory: int, state: State | None) -> int:
+    """Return what a root with `memory` remembers in `state`."""
+    if state is None or state.stage != "alive":
+        return memory
+    return max(memory, _USED if state.mapped else _LISTED if state.listed else _NEW)
+
+
+def _lives(looks: list[_Look], moves: list[list[_Move]]) -> Iterator[tuple[int, int]]:
+    """Give every (state, what the root remembers there) that can be reached."""
+    todo, seen = [(0, _NEW)], {(0, _NEW)}
+    while todo:
+        number, memory = todo.pop()
+        yield number, memory
+        for move in moves[number]:
+            reached = (move.to, _remember(memory, looks[move.to].state))
+            if reached not in seen:
+                seen.add(reached)
+                todo.append(reached)
+
+
+def _told(state: State | None, memory: int) -> State | None:
+    """Return the state as it is told: all that is before the list is one."""
+    return State("made") if state is not None and memory == _NEW else state
+
+
+def _is_told(state: State, memory: int) -> bool:
+    """Tell whether a state belongs to the life of a root that was used, or leads to it."""
+    fresh = State("alive", counted=True, listed=True)
+    return memory == _USED or state in (State("made"), fresh)
+
+
+def _way(system: System, move: _Move) -> Way:
+    """Return who takes a step, and the line of its operation on shared memory."""
+    base, (code, _) = system.image.node_base[move.actor], system.codes[move.actor]
+    nodes = [code.nodes[node - base] for node in move.nodes]
+    op = next(node.op for node in reversed(nodes) if node.op.visible)
+    function = code.program.frames[op.frame].function
+    unit, _ = system.world.functions[function]
+    return Way(system.actors[move.actor].kind, function, unit.line(op.line).strip())
+
+
+def _in_order(ways: dict[tuple[State, State], set[Way]]) -> tuple[Change, ...]:
+    """Return the changes from the making on, a state's only after those that lead to it."""
+    order: list[State] = []
+    _visit(State("made"), sorted(ways), order, set())
+    rank = {state: place for place, state in enumerate(reversed(order))}
+    pairs = sorted(ways, key=lambda pair: (rank[pair[0]], rank[pair[1]]))
+    return tuple(Change(*pair, tuple(sorted(ways[pair]))) for pair in pairs)
+
+
+def _visit(
+    here: State, pairs: list[tuple[State, State]], order: list[State], seen: set[State]
+) -> None:
+    """Append to `order` everything that can be reached from `here`, itself last."""
+    seen.add(here)
+    for before, after in pairs:
+        if before == here and after not in seen:
+            _visit(after, pairs, order, seen)
+    order.append(here)
