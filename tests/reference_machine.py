@@ -259,6 +259,19 @@ primitive("f", "lockdep_assert_held_read", visible=False)(lockdep_assert("read")
 primitive("f", "lockdep_assert_held_write", visible=False)(lockdep_assert("write"))
 
 
+def is_locked(*modes):
+    def look(m, ref):
+        held = m.mem[m.cell(ref)]
+        writer, readers = held[:2] if ref[0].type == "rwlock" else (held, ())
+        return int(("write" in modes and writer is not None) or ("read" in modes and readers != ()))
+
+    return look
+
+
+primitive("f", "rwlock_is_locked", "mutex_is_locked")(is_locked("read", "write"))
+primitive("f", "rwlock_is_write_locked")(is_locked("write"))
+
+
 @primitive("v", "WARN_ON", "WARN_ON_ONCE", "BUG_ON", visible=False)
 @primitive("vv", "KVM_BUG_ON", visible=False)
 def warn(m, condition, kvm=0):
@@ -426,6 +439,12 @@ def queue_work(m, wq, ref):
         raise Broken("no-warn")
     m.mem[m.cell(wq)] = ((*queued, ref[1]), running, destroyed)
     return 1
+
+
+@primitive("f")
+def work_pending(m, ref):
+    m.cell(ref)
+    return int(ref[1] in m.mem[m.memory.queue][0])
 
 
 def note_work(m, wq):

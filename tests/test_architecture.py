@@ -28,19 +28,21 @@ LAYERS = {
     "lang.parsing": 3, "lang.source": 3, "lang.symbols": 3, "lang.values": 3,
     "lang.world": 3,
     # 4: its machine
-    "vm": 4, "vm._entry": 4, "vm._execute": 4, "vm._memory": 4, "vm._model": 4,
+    "vm": 4, "vm._entry": 4, "vm._execute": 4, "vm._look": 4, "vm._memory": 4, "vm._model": 4,
     "vm._numbers": 4, "vm._run": 4, "vm.codes": 4, "vm.decode": 4, "vm.image": 4,
     "vm.layout": 4, "vm.system": 4,
     # 5: every interleaving of it; and, knowing nothing of that, the protocols as data
-    "search": 5, "search._bfs": 5, "search._shortest": 5, "search.explore": 5,
+    "search": 5, "search._bfs": 5, "search._guard": 5, "search._shortest": 5,
+    "search.explore": 5, "search.guard": 5,
     "search.shortest": 5,
     "properties": 6, "scenarios": 6, "protocols": 6, "protocols.table": 6, "protocols.worlds": 6,
     # 7: traces
     "replay": 7, "replay.board": 7, "replay.boardtext": 7, "replay.narrate": 7,
+    "replay.recount": 7,
     "replay.schedule": 7, "replay.session": 7, "replay.stepping": 7, "replay.subject": 7,
     "replay.trace": 7,
     # 8: the facade, and the pictures
-    "check": 8,
+    "check": 8, "guards": 8,
     "draw": 8, "draw._locks": 8, "draw._plan": 8, "draw._rows": 8, "draw._strip": 8,
     "draw._svg": 8, "draw.board": 8, "draw.dot": 8, "draw.page": 8, "draw.perfetto": 8,
     "draw.swimlanes": 8, "draw.figures": 8, "draw.figures._parts": 8, "draw.figures.life": 8,
@@ -49,7 +51,8 @@ LAYERS = {
     "figure": 9, "figure.lives": 9,
     "widgets": 9, "widgets.interleaver": 9, "widgets.snapshot": 9,
     "labs": 9, "labs.breaking": 9, "labs.build": 9, "labs.changes": 9, "labs.detours": 9,
-    "labs.ending": 9, "labs.exercise": 9, "labs.hints": 9, "labs.judge": 9, "labs.learner": 9,
+    "labs.ending": 9, "labs.exercise": 9, "labs.guarding": 9, "labs.hints": 9,
+    "labs.judge": 9, "labs.learner": 9,
     "labs.progress": 9, "labs.report": 9, "labs.sources": 9, "labs.verify": 9,
     # 10: the shell
     "doctor": 10, "cli": 10, "cli._parser": 10, "cli._say": 10, "cli._verbs": 10,

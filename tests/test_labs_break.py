@@ -10,7 +10,7 @@ from tdplib.labs.breaking import par
 from tdplib.labs.detours import longer
 from tdplib.labs.exercise import Case, Exercise, LabError, read_lab
 from tdplib.labs.judge import judge
-from tdplib.labs.report import NOT_ATTEMPTED, NOT_SCHEDULE, RIGHT, WRONG, Score
+from tdplib.labs.report import NOT_ATTEMPTED, NOT_LANGUAGE, NOT_SCHEDULE, RIGHT, WRONG, Score
 from tdplib.replay import Session, replay
 from tdplib.replay.schedule import write_steps
 
@@ -250,3 +250,61 @@ def test_changed_lines_are_told_to_who_mends():
         "async_data:\n", "async_data\n        if queued:\n"
     )
     assert "2 lines changed, par 1." in str(judge(mend, longer))
+
+
+# --- guards
+
+STUB = "def invariant(kvm, vcpu0):\n    raise NotImplementedError\n"
+CASES = (
+    Case("v5.18", "v5.18", "small", must="hold"),
+    Case("no-gift", "no gift for the worker", "small", must="break"),
+    Case("request-before-invalidate", "the request too early", "small", must="break"),
+)
+GUARD = break_exercise(kind="guard", replaces=("invariant",), stub=STUB, cases=CASES)
+WHOLE = """
+def invariant(kvm, vcpu0):
+    root = vcpu0.arch.mmu.root
+    if root is None or rwlock_is_write_locked(kvm.mmu_lock):
+        return True
+    if refcount_read(root.tdp_mmu_root_count) == 0:
+        return False
+    asked = kvm_test_request(KVM_REQ_MMU_FREE_OBSOLETE_ROOTS, vcpu0)
+    return asked or not root.role.invalid
+"""
+
+
+def test_the_stub_of_a_guard_is_no_attempt():
+    assert judge(GUARD, STUB).status == NOT_ATTEMPTED
+
+
+def test_a_guard_must_define_its_function():
+    assert judge(GUARD, "def f(kvm):\n    return 1\n").status == NOT_LANGUAGE
+
+
+def test_a_guard_that_asks_too_much_shows_where_it_is_false():
+    report = judge(GUARD, WHOLE.replace("if root is None or", "if root is None and"))
+    assert report.status == WRONG
+    report = judge(GUARD, WHOLE.replace(" or rwlock_is_write_locked(kvm.mmu_lock)", ""))
+    assert report.status == WRONG
+    assert "It asks for too much" in str(report)
+    assert report.trace.broken == "invariant"
+    assert report.play().board["steps"] == len(report.trace.steps)
+
+
+def test_a_guard_that_asks_too_little_names_the_bug_and_shows_it():
+    report = judge(GUARD, "def invariant(kvm):\n    return True\n")
+    assert report.status == WRONG
+    assert "no gift for the worker: not caught" in str(report)
+    assert "your invariant does not see" in str(report)
+    assert report.trace.broken == check(base="no-gift", scenario="small").property
+
+
+def test_a_guard_that_changes_something_is_not_in_the_language():
+    text = WHOLE.replace("    asked =", "    root.role.invalid = 0\n    asked =")
+    assert judge(GUARD, text).status == NOT_LANGUAGE
+
+
+def test_a_guard_that_oopses_is_wrong():
+    report = judge(GUARD, WHOLE.replace("root is None or", ""))
+    assert report.status == WRONG
+    assert "your invariant itself breaks no-oops" in str(report)

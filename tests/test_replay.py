@@ -460,11 +460,20 @@ def every_step(units, actors, params, most=300):
 CODES = {op.lower() for op in OPS}
 
 
+LOOKER = """
+def looker(kvm, vcpu):
+    root = tdp_mmu_alloc_sp(vcpu)
+    a = work_pending(root.tdp_mmu_async_work) + rwlock_is_locked(kvm.mmu_lock)
+    WARN_ON(a + rwlock_is_write_locked(kvm.mmu_lock))
+"""
+
+
 def test_every_operation_has_a_sentence():
     """No effect and no announcement is the bare name of an opcode; all kinds turn up."""
     kinds, codes = set(), set()
     programs = [(s.units, s.actors, s.params) for s in SEEDS]
     programs += [(p.units, p.actors, p.params) for p in map(random_program, range(120))]
+    programs += [([LOOKER], [("looker", "looker", ("kvm", "vcpu0"))], {})]
     for program in programs:
         for step, taken, ahead in every_step(*program):
             assert step.actions

@@ -16,6 +16,7 @@ from tdplib.labs.breaking import judge_schedule
 from tdplib.labs.changes import changed_lines
 from tdplib.labs.ending import never_ends
 from tdplib.labs.exercise import Case, Exercise
+from tdplib.labs.guarding import judge_invariant
 from tdplib.labs.report import (
     LINES,
     NOT_ATTEMPTED,
@@ -49,8 +50,6 @@ def judge(exercise: Exercise, code: object) -> Report:
     """
     if exercise.kind == "break":
         return judge_schedule(exercise, code)
-    if exercise.kind == "guard":
-        return Report(exercise, NOT_LANGUAGE, "A guard cannot be judged by this version yet.")
     from tdplib.lang.source import units_from
 
     try:
@@ -66,6 +65,8 @@ def judge(exercise: Exercise, code: object) -> Report:
         message = why(exercise, whole)
         if message:
             return Report(exercise, status, message)
+    if exercise.kind == "guard":
+        return judge_invariant(exercise, code)
     return _run_cases(exercise, code, _score(exercise, trees))
 
 

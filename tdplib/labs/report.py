@@ -172,7 +172,8 @@ class Report:
             lines = [self.message] if self.message else _covered(self.outcomes)
             return lines if self.score is None else [f"{self.score}.", *lines]
         if self.status == WRONG and self.outcomes:
-            return [self.message or _what_broke(self.outcomes[-1]), self.meaning or ""]
+            lines = [self.message or _what_broke(self.outcomes[-1]), self.meaning]
+            return [line for line in lines if line]
         if self.status == UNDECIDED:
             return _undecided(self.outcomes[-1])
         return [self.message]
@@ -180,6 +181,8 @@ class Report:
     def _shows(self):
         if self.exercise.kind == "break":
             return "What your schedule does:"
+        if self.exercise.kind == "guard" and self.outcomes[-1].broken is None:
+            return "What goes wrong there, and your invariant does not see:"
         return "The shortest interleaving that shows it:"
 
     def _next(self):

@@ -34,7 +34,9 @@ SIMPLE = {
     "mutex_lock": "MLOCK", "spin_lock": "MLOCK", "mutex_unlock": "MUNLOCK",
     "spin_unlock": "MUNLOCK", "lockdep_assert_held": "ASSERTHELD",
     "lockdep_assert_held_read": "ASSERTREAD", "lockdep_assert_held_write": "ASSERTWRITE",
-    "call_rcu": "CALLRCU", "INIT_WORK": "INITWORK",
+    "call_rcu": "CALLRCU", "INIT_WORK": "INITWORK", "rwlock_is_locked": "ISLOCKED",
+    "mutex_is_locked": "ISLOCKED", "rwlock_is_write_locked": "ISWLOCKED",
+    "work_pending": "PENDING",
 }  # fmt: skip
 #: Primitives that are several operations at one place.
 SEQUENCES = {
@@ -65,6 +67,7 @@ VALUE_KINDS = {"p": "page", "c": "vcpu", "K": "kvm", "W": "work"}
 BY_LOCK_TYPE = {
     "mutex_lock": "mutex",
     "mutex_unlock": "mutex",
+    "mutex_is_locked": "mutex",
     "spin_lock": "spinlock",
     "spin_unlock": "spinlock",
 }

@@ -16,6 +16,8 @@ from dataclasses import dataclass, replace
 from .flow import READS, WRITE, Code, Hold, Node
 
 RELEASES = ("RUNLOCK", "WUNLOCK", "MUNLOCK")
+ACQUIRES = ("RLOCK", "WLOCK", "WLOCK2", "MLOCK")
+LOOKS = ("ISLOCKED", "ISWLOCKED")
 BLOCKING = (
     "RLOCK",
     "WLOCK",
@@ -71,6 +73,7 @@ TOUCHES: dict[str, tuple] = {
     "ZAPBEGIN": ((("zapped",), "r"), (ALIVE, "r")),
     "ZAPEND": ((("zapped",), "w"), (ALIVE, "r")),
     "MARKED": ((("marked",), "w"), (ALIVE, "r")),
+    "PENDING": ((QUEUED, "r"), (ALIVE, "r")),
 }
 
 
@@ -223,6 +226,8 @@ class Owned:
                     for x in self.touched(actor, code, node, args):
                         table.setdefault(x.key, set()).add((x.mode, x.obj, x.hold, x.of_item))
             self.by_actor.append(table)
+        self.watched = {n.op.lock for code, _ in actors for n in code.nodes if n.op.code in LOOKS}
+        """Locks that somebody looks at without taking them: whoever holds one can be seen."""
         self.memo: dict = {}
 
     def touched(self, actor: int, code: Code, node: Node, args) -> list[Access]:
@@ -296,6 +301,8 @@ class Owned:
         "yes", "no", or "idle" if it is in every state in which the page's work item is neither
         queued nor running.
         """
+        if node.op.lock in self.watched and node.op.code in (*RELEASES, *ACQUIRES, *LOOKS):
+            return "no"
         if node.op.code in RELEASES:
             return "yes"
         if node.breaks or not node.op.visible:

@@ -22,6 +22,7 @@ KINDS = {
     "WQNEXT": "queue", "WQDONE": "queue", "REQALL": "request", "REQMAKE": "request",
     "REQTEST": "request", "REQCHECK": "request", "UPDBEGIN": "model", "UPDRETURN": "model",
     "NOTRETURN": "model", "ZAPBEGIN": "model", "ZAPEND": "model", "MARKED": "model",
+    "ISLOCKED": "read", "ISWLOCKED": "read", "PENDING": "queue",
 }  # fmt: skip
 HEX = ("u32", "u64", "role")
 
@@ -172,9 +173,7 @@ def plain(system: System, node: Node, obj, a, result, names: list[str]) -> str:
         "WQDONE": f"{page}'s work item is finished",
         "REQALL": "requests every vCPU to free obsolete roots",
         "REQMAKE": f"requests vCPU {a} to free obsolete roots",
-        "REQTEST": f"looks whether a request is pending: {'yes' if result else 'no'}"
-        if done
-        else "looks whether a request is pending",
+        "REQTEST": looks("a request is pending", result),
         "REQCHECK": "finds "
         + ("the request to free obsolete roots, and clears it" if result else "no request pending")
         if done
@@ -185,6 +184,9 @@ def plain(system: System, node: Node, obj, a, result, names: list[str]) -> str:
         "ZAPBEGIN": f"begins to zap {page}",
         "ZAPEND": f"has zapped all of {page}",
         "MARKED": f"is told that it was the one to mark {page} invalid",
+        "ISLOCKED": looks(f"{op.lock} is held", result),
+        "ISWLOCKED": looks(f"{op.lock} is held for write", result),
+        "PENDING": looks(f"{page}'s work item is queued", result),
         "WARN": "WARN_ON: its condition is true",
         "END": "ends",
         "ASSERTHELD": f"asserts that it holds {op.lock}",
@@ -192,6 +194,11 @@ def plain(system: System, node: Node, obj, a, result, names: list[str]) -> str:
         "ASSERTWRITE": f"asserts that it holds {op.lock} for write",
     }
     return texts.get(op.code, op.code.lower())
+
+
+def looks(what: str, result: int | None) -> str:
+    """Return the sentence for an operation that only asks; its answer if it has one yet."""
+    return f"looks whether {what}" + ("" if result is None else f": {'yes' if result else 'no'}")
 
 
 def queued_instead(node: Node, next_is_wait: bool) -> str | None:

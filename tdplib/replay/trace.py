@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..lang.independence import LOOKS
 from ..properties import Property
 from ..vm import decode
 from ..vm.system import System
@@ -149,6 +150,8 @@ def goes_on_waiting(system: System, taken: Taken, k: int, actor: int) -> bool:
 
 def changes(system: System, h) -> tuple[str, ...]:
     """Return the board paths an operation changed."""
+    if h.node.op.code in LOOKS:
+        return ()
     if h.node.op.lock and not h.breaks:
         return (f"locks.{h.node.op.lock}",)
     if h.breaks or (h.before == h.after).all():

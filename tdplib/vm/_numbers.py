@@ -43,6 +43,7 @@ OP_REQALL, OP_REQMAKE, OP_REQTEST, OP_REQCHECK = (
 )  # fmt: skip
 OP_UPDBEGIN, OP_UPDRETURN, OP_NOTRETURN = _O["UPDBEGIN"], _O["UPDRETURN"], _O["NOTRETURN"]
 OP_ZAPBEGIN, OP_ZAPEND, OP_MARKED = _O["ZAPBEGIN"], _O["ZAPEND"], _O["MARKED"]
+OP_ISLOCKED, OP_ISWLOCKED, OP_PENDING = _O["ISLOCKED"], _O["ISWLOCKED"], _O["PENDING"]
 OOPS, USE_AFTER_FREE = _P["no-oops"], _P["no-use-after-free"]
 UNDERFLOW, FROM_ZERO, OVERFLOW = (
     _P["refcount-underflow"], _P["refcount-from-zero"], _P["refcount-overflow"],

@@ -11,11 +11,12 @@ from ._execute import (
     DONE, execute_field, execute_list, execute_lock, execute_private, execute_queue, execute_rcu,
     is_queued, running_item,
 )  # fmt: skip
+from ._look import execute_look
 from ._memory import intern_word, is_invalid, load, load_raw, page_row, page_state, stop_record
 from ._model import execute_model
 from ._numbers import (
-    LEAK, OP_ALLOC, OP_END, OP_FLUSHWAIT, OP_FREE, OP_LISTEMPTY, OP_MUNLOCK, OP_REFDECTEST,
-    OP_WQDONE, OP_WQNEXT, OP_ZAPBEGIN,
+    LEAK, OP_ALLOC, OP_END, OP_FLUSHWAIT, OP_FREE, OP_ISLOCKED, OP_LISTEMPTY, OP_MUNLOCK,
+    OP_REFDECTEST, OP_WQDONE, OP_WQNEXT, OP_ZAPBEGIN,
 )  # fmt: skip
 from .codes import (
     ACTOR,
@@ -64,7 +65,9 @@ def execute(im, mem, st, at, regs, actor):
         return execute_list(im, mem, st, at, regs)
     if op <= OP_WQDONE:
         return execute_queue(im, mem, st, at, regs, actor)
-    return execute_model(im, mem, st, at, regs, actor)
+    if op < OP_ISLOCKED:
+        return execute_model(im, mem, st, at, regs, actor)
+    return execute_look(im, mem, st, at, regs, actor)
 
 
 @kernel

@@ -25,6 +25,8 @@ OPS = (
     # requests and the model's own watchers
     "REQALL", "REQMAKE", "REQTEST", "REQCHECK", "UPDBEGIN", "UPDRETURN", "NOTRETURN", "ZAPBEGIN",
     "ZAPEND", "MARKED",
+    # looking at what others hold or queued
+    "ISLOCKED", "ISWLOCKED", "PENDING",
 )  # fmt: skip
 OP = {name: k for k, name in enumerate(OPS)}
 

@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import BadValueError
 from ..lang import symbols
 from ..lang.flow import READS, WAIT, WRITE, Code, Node
-from ..lang.independence import BLOCKING, RELEASES
+from ..lang.independence import ACQUIRES, BLOCKING, RELEASES
 from ..lang.ir import Arg, Const, Place
 from . import codes as c
 from .layout import Builder, Field, Layout
@@ -190,8 +190,9 @@ class ImageWriter:
         if op.place is not None:
             self.place(op.place, row, slots, columns)
         if op.lock is not None:
-            row[c.N_FIELD] = 0
             row[c.N_AUX] = 4 * symbols.LOCK_RANK.index(op.lock)
+            looks = op.code in ("ISLOCKED", "ISWLOCKED")
+            row[c.N_FIELD] = hold_bits(node) >> row[c.N_AUX] & 15 if looks else 0
         row[c.N_FLAGS] = self.flags(code, node)
         if node.breaks:
             row[c.N_AUX] = c.PROPERTY[node.breaks]
@@ -227,7 +228,7 @@ class ImageWriter:
             c.BLOCKING * (op.code in BLOCKING)
             | c.RELEASES * (op.code in RELEASES)
             | c.BOUNDED * (not op.visible and op.dst is not None and op.dst.bounded)
-            | c.ACQUIRES * (op.code in ("RLOCK", "WLOCK", "WLOCK2", "MLOCK"))
+            | c.ACQUIRES * (op.code in ACQUIRES and op.lock not in b.owned.watched)
         )
         if op.code in ("WLOCK", "WLOCK2") and node.hold.mode(op.lock) & READS:
             found |= c.SELF_READS

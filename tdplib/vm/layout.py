@@ -215,7 +215,7 @@ class Builder:
         if self.has("LISTFIRST", "LISTNEXT", "LISTADD", "LISTADDTAIL", "LISTDEL", "LISTEMPTY"):
             self.head = self.add("model", "head", "pointer", 0)
             self.store_or_fix(self.rows[self.head])
-        if self.has("QUEUE", "INITWORK", "FLUSHBEGIN", "WQNEXT"):
+        if self.has("QUEUE", "INITWORK", "FLUSHBEGIN", "WQNEXT", "PENDING"):
             self.queue = len(self.rows)
             for k in range(self.shape.pages):
                 self.store_or_fix(self.rows[self.add("model", "queue", "pointer", 0, k)])

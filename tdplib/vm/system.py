@@ -18,6 +18,7 @@ from ..lang.lower import lower
 from ..lang.source import Unit
 from ..lang.values import World
 from ..lang.world import join
+from .codes import H_ACTORS
 
 MAX_ACTORS = 16
 MAX_PAGES = 8
@@ -52,7 +53,9 @@ class System:
     ----------
     world : the stacked units
     actors : who runs, in the order of their indices
-    codes : each actor's code and argument values; actors with the same function share a code
+    codes : each actor's code and argument values; actors with the same function share a code. One
+        more than there are actors is a watcher's: it never takes a step, but the analysis knows
+        what it looks at, so that no reduction passes over a change of that
     entries, levels, pages, vcpus, root_role : the shape of the simulated machine
     """
 
@@ -79,6 +82,7 @@ class System:
             )
             built = Builder(self.world, self.codes, Owned(self.codes), shape).build()
             self._image = ImageWriter(built).write()
+            self._image.im[H_ACTORS] = len(self.actors)
         return self._image
 
     def widen(self) -> bool:
@@ -187,6 +191,7 @@ def build(
     vcpus: int | None = None,
     root_role: int = 0x784,
     strict: bool = True,
+    watcher: Actor | None = None,
 ) -> System:
     """
     Compile `units` for `actors`.
@@ -195,6 +200,7 @@ def build(
         actors name
     strict : refuse an unlock that can never find the lock held (else it breaks `lockdep` when
         reached)
+    watcher : a function that looks at the system from outside (see `System.codes`)
 
     Raises LanguageError for the source, BadValueError for a size out of range.
     """
@@ -213,7 +219,8 @@ def build(
             default=0,
         )
     world = join(units, entries=entries, levels=levels, vcpus=vcpus)
-    codes = compile_actors(world, actors, strict)
+    watchers = () if watcher is None else (watcher,)
+    codes = compile_actors(world, (*actors, *watchers), strict)
     return System(world, tuple(actors), codes, entries, pages, vcpus, root_role)
 
 

@@ -16,10 +16,13 @@ __all__ = [
     "lockdep_assert_held",
     "lockdep_assert_held_read",
     "lockdep_assert_held_write",
+    "mutex_is_locked",
     "mutex_lock",
     "mutex_unlock",
     "read_lock",
     "read_unlock",
+    "rwlock_is_locked",
+    "rwlock_is_write_locked",
     "spin_lock",
     "spin_unlock",
     "write_lock",
@@ -101,6 +104,34 @@ def spin_unlock(l):  # noqa: E741
     Visible. Not held: breaks `lockdep`.
     """
     raise not_executed("spin_unlock")
+
+
+def rwlock_is_locked(l):  # noqa: E741
+    """
+    Give 1 if anybody holds the rwlock `l`, for read or for write, else 0.
+
+    Visible. The asker counts too; who waits for `l` does not. Made for invariants, which look at
+    the machine from outside.
+    """
+    raise not_executed("rwlock_is_locked")
+
+
+def rwlock_is_write_locked(l):  # noqa: E741
+    """
+    Give 1 if anybody holds the rwlock `l` for write, else 0.
+
+    Visible. The asker counts too.
+    """
+    raise not_executed("rwlock_is_write_locked")
+
+
+def mutex_is_locked(l):  # noqa: E741
+    """
+    Give 1 if anybody holds the mutex `l`, else 0.
+
+    Visible. The asker counts too.
+    """
+    raise not_executed("mutex_is_locked")
 
 
 def cond_resched_rwlock_read(l):  # noqa: E741

@@ -14,6 +14,7 @@ __all__ = [
     "kvm_make_request",
     "kvm_test_request",
     "queue_work",
+    "work_pending",
 ]
 
 
@@ -35,6 +36,15 @@ def queue_work(wq, work):
     breaks `no-double-queue`; on one never initialised, or with the queue destroyed, `no-warn`.
     """
     raise not_executed("queue_work")
+
+
+def work_pending(work):
+    """
+    Give 1 if the work item is on the queue: ``work_pending(root.tdp_mmu_async_work)``.
+
+    Visible. One that a worker has taken off the queue to run it is pending no more.
+    """
+    raise not_executed("work_pending")
 
 
 def flush_workqueue(wq):
