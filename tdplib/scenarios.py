@@ -192,6 +192,7 @@ SCENARIOS: dict[str, Scenario] = {
 _WITH_NOTIFIER = Scenario(name="default+notifier", notifiers=1)
 _WITH_MARKERS = Scenario(name="default+markers", unload=0, markers=2)
 _ONE_ENTRY = Scenario(name="one-entry", updates=1, entries=1, unload=0)
+_ALONE = Scenario(name="alone", vcpus=1, updates=0)
 _CURSOR = Scenario(name="cursor", vcpus=1, updates=1)
 _TWO_TASKS = Scenario(name="two-tasks", updates=0, unload=0)
 _TWO_FAULTS = Scenario(name="two-faults", vcpus=1, faults=2, updates=1, first_gfn=1)
@@ -207,6 +208,7 @@ DEFAULTS: dict[str, Scenario] = {
         _ROUNDS,
     ),
     **dict.fromkeys(("shared-entries", "shared-zap", "shared-map"), _ONE_ENTRY),
+    **dict.fromkeys(("map-alone", "fault-alone"), _ALONE),
     **dict.fromkeys(
         ("zap-cursor", *(f"zap-cursor-{bug}" for bug in ("early-test", "no-test", "gives-up"))),
         _CURSOR,

@@ -83,6 +83,20 @@ WORLDS: tuple[Row, ...] = (
         Expected("violated", ("no-warn",)),
     ),
     Row(
+        "map-alone",
+        "one vCPU tries shared-map's map step on an SPTE of each kind",
+        "world",
+        "shared-map",
+        Expected("violated", ("no-warn",)),
+    ),
+    Row(
+        "fault-alone",
+        "one vCPU faults in a valid and in an invalid root",
+        "world",
+        "v5.18",
+        Expected("holds"),
+    ),
+    Row(
         "zap-cursor",
         "v5.18, and every root remembers how far its zap has come",
         "world",

@@ -6,6 +6,9 @@ their SPTE in two steps, with REMOVED_SPTE in between, as a fault does that puts
 place of a large page. And whoever takes an SPTE away passes its dirty bit on, as the kernel does
 with kvm_set_pfn_dirty: a page that was written must not be taken for clean.
 
+The replacement does not ask whether the root is stale, as before a955cad84cda; else v5.18's worker,
+which zaps invalid roots only, would never meet REMOVED_SPTE in this table.
+
 One dirty bit a root is noted, so that what is said about it is exact only for one entry. The bit's
 position under EPT is not confirmed by our sources. What follows the replacement (the new table) is
 left out, and so is the flush of the TLBs before it.
@@ -88,10 +91,9 @@ def tdp_mmu_zap_spte_atomic(vcpu, gfn):
 
 
 def replace_page(vcpu, gfn):
-    """A fault that replaces what is mapped at `gfn`."""
+    """A fault that replaces what is mapped at `gfn`, without a test whether the root is stale."""
     read_lock(vcpu.kvm.mmu_lock)
-    if not is_page_fault_stale(vcpu):
-        tdp_mmu_zap_spte_atomic(vcpu, gfn)
+    tdp_mmu_zap_spte_atomic(vcpu, gfn)
     read_unlock(vcpu.kvm.mmu_lock)
 
 
