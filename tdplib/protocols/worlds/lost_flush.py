@@ -10,7 +10,7 @@ Stage
 Left out
     The TLB (what a CPU remembers of the tables it has walked) is one bit, for gfn 0, and is
     filled while the page is mapped. A flush reaches every vCPU at once. One page, no yields; a
-    page that is gone is not mapped again.
+    page that is gone is not mapped again. The shadow MMU, whose pending flush the slip loses too.
 """
 
 from tdplib.lang.kernel import *
@@ -61,9 +61,10 @@ def zap_leaf(kvm, root, gfn, flush):
     return flush
 
 
-def kvm_tdp_mmu_zap_leafs(kvm, gfn, flush):
-    """Unmap `gfn` in every root. True if a flush is due: for one of them, or already (`flush`)."""
+def kvm_tdp_mmu_zap_leafs(kvm, gfn):
+    """Unmap `gfn` in every root. True if a flush is due."""
     lockdep_assert_held_write(kvm.mmu_lock)
+    flush = False
     for root in list_for_each_entry(kvm.arch.tdp_mmu_roots):
         flush = zap_leaf(kvm, root, gfn, False)
     return flush
@@ -78,7 +79,7 @@ def kvm_flush_remote_tlbs(kvm):
 def notifier_thread(kvm, gfn):
     """The host takes the page behind `gfn` away, and gives it to somebody else."""
     write_lock(kvm.mmu_lock)
-    if kvm_tdp_mmu_zap_leafs(kvm, gfn, False):
+    if kvm_tdp_mmu_zap_leafs(kvm, gfn):
         kvm_flush_remote_tlbs(kvm)
     kvm.page_is_given_away = True
     write_unlock(kvm.mmu_lock)
