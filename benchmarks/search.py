@@ -146,18 +146,17 @@ def interpreter(system, found) -> tuple[int, float]:
     takes by itself, the copy of a state before each attempt included.
     """
     import numba
-    import numpy as np
 
-    from tdplib.search import _bfs
-    from tdplib.vm import codes
+    from tdplib.vm import _entry, _memo, codes
 
-    pointer, run, blocked, advice = _bfs._pointer, _bfs.run, codes.BLOCKED, codes.M_ADVICE
+    pointer, run = _entry._pointer, _entry._run.run
+    blocked, advice = codes.BLOCKED, codes.M_ADVICE
 
     @numba.njit
     def interpret(image, memory, states, count, actors, mode, scratch):
         width, taken = states.shape[1], 0
         im, mem, st = pointer(image), pointer(memory), pointer(scratch)
-        log = pointer(scratch[width:])
+        log = pointer(scratch[scratch.size - 2 :])
         for number in range(count):
             for actor in range(actors):
                 for k in range(width):
@@ -168,7 +167,7 @@ def interpreter(system, found) -> tuple[int, float]:
         return taken
 
     image, states = system.image, found.arrays.states
-    rest = (len(system.actors), found.reductions.mode, np.zeros(states.shape[1] + 2, np.int64))
+    rest = (len(system.actors), found.reductions.mode, _memo.scratch(image.im))
     interpret(image.im, image.mem, states, 1, *rest)
     began = time.thread_time()
     taken = interpret(image.im, image.mem, states, found.states, *rest)
@@ -444,8 +443,8 @@ def limits(first: dict) -> str:
     taken, alone = first["ns_per_transition"], first["interpreter_ns_per_transition"]
     each, words = first["transitions"] / first["states"], first["state_words"] * 8
     return (
-        f"limits: {each:.1f} transitions lead to each state, {taken} ns each; taken again without "
-        f"looking states up they need {alone} ns, the interpreter alone. What is left goes to "
+        f"limits: {each:.1f} transitions lead to each state, {taken} ns each. Interpreted anew one "
+        f"takes {alone} ns; most are remembered instead (vm/_memo.py), and what is left goes to "
         f"finding and keeping states. Of {first['bytes_per_state']} bytes a state {words} are the "
         "state itself, 4 its parent; the others are the table and room not yet used"
     )

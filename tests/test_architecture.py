@@ -28,7 +28,8 @@ LAYERS = {
     "lang.parsing": 3, "lang.source": 3, "lang.symbols": 3, "lang.values": 3,
     "lang.world": 3,
     # 4: its machine
-    "vm": 4, "vm._entry": 4, "vm._execute": 4, "vm._look": 4, "vm._memory": 4, "vm._model": 4,
+    "vm": 4, "vm._entry": 4, "vm._execute": 4, "vm._look": 4, "vm._memo": 4, "vm._memory": 4,
+    "vm._model": 4,
     "vm._numbers": 4, "vm._run": 4, "vm.codes": 4, "vm.decode": 4, "vm.image": 4,
     "vm.layout": 4, "vm.system": 4,
     # 5: every interleaving of it; and, knowing nothing of that, the protocols as data

@@ -8,6 +8,7 @@ from .._jit import bare_kernel as kernel
 from .._jit import pointer_to
 from ..vm import codes
 from ..vm._execute import DONE
+from ..vm._memory import look_around
 from ..vm._run import execute, unpack
 from ..vm.codes import ACTOR, NODE
 
@@ -22,6 +23,7 @@ _pointer = pointer_to()
 @kernel
 def look(im, mem, st, watcher):
     """Return 0 if the code of `watcher` runs to its end on `st`, else the code of what it meets."""
+    look_around(im, st, watcher)
     node = unpack(im, mem, st, watcher)
     regs = im[im[codes.H_ACTOR] + watcher * ACTOR + codes.A_REGS]
     for _ in range(LONGEST):
@@ -40,7 +42,7 @@ def first_unlike(image, memory, states, first, end, watcher, scratch):
 
     `end` if there is none. What it met is left in `scratch[0]`.
 
-    states : int64[:, ::1]; scratch : int64[width], modified in place
+    states : int64[:, ::1]; scratch : that of `vm._memo`, modified in place
     """
     im, mem, st = _pointer(image), _pointer(memory), _pointer(scratch)
     for number in range(first, end):

@@ -11,7 +11,7 @@ from .._jit import pointer_to
 from ..vm import codes
 from ..vm._run import final_code, run
 from ..vm.codes import BROKEN
-from ._bfs import C_MODE, C_SYMMETRY, canonical, find
+from ._bfs import C_MODE, C_SYMMETRY, canonical, look, mix
 
 NEVER = 32000
 _pointer = pointer_to()
@@ -42,7 +42,7 @@ def fewest_switches(
         _pointer(image),
         _pointer(memory),
         _pointer(scratch),
-        _pointer(scratch[width:]),
+        _pointer(scratch[scratch.size - 2 :]),
     )
     log[0] = log[1] = 0
     actors = im[codes.H_ACTORS]
@@ -85,7 +85,9 @@ def onward(st, states, table, control, groups, best, perm, actor, first, end):
         perm[k] = k
     if control[C_SYMMETRY]:
         canonical(st, groups, perm)
-    found = find(st, states, table, states.shape[1])
+    width = states.shape[1]
+    h = mix(st, 0, width)
+    found = look(st, 0, h, _pointer(states), _pointer(table), table.size - 1, width)
     if found < first or found >= end:
         return NEVER
     for k in range(perm.size):
@@ -119,7 +121,7 @@ def fewest_switches_to_end(
         _pointer(image),
         _pointer(memory),
         _pointer(scratch),
-        _pointer(scratch[width:]),
+        _pointer(scratch[scratch.size - 2 :]),
     )
     log[0] = log[1] = 0
     actors = im[codes.H_ACTORS]

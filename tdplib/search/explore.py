@@ -100,7 +100,8 @@ class Arrays:
     """
     The arrays of a search.
 
-    Rows of `states` and `parents` in breadth-first order, `layers` the first row of each depth.
+    Rows of `states` and `parents` in breadth-first order, `layers` the first row of each depth;
+    `places` and `entries` remember actions (`vm._memo`).
     """
 
     states: np.ndarray
@@ -110,11 +111,14 @@ class Arrays:
     found: np.ndarray
     groups: np.ndarray
     layers: np.ndarray
+    places: np.ndarray
+    entries: np.ndarray
 
     @property
     def memory(self) -> int:
         """Bytes in use."""
-        return self.states.nbytes + self.parents.nbytes + self.table.nbytes
+        parts = (self.states, self.parents, self.table, self.places, self.entries)
+        return sum(part.nbytes for part in parts)
 
     def more_states(self, rows: int) -> None:
         """Grow the state rows in place (realloc moves pages, it does not copy them twice)."""
@@ -138,9 +142,10 @@ def symmetry_groups(system: System) -> np.ndarray:
 
 def start(system: System, reductions: Reductions) -> Arrays:
     """Return the arrays of a search that has found its start state."""
+    from ..vm import _memo
     from . import _bfs
 
-    width = system.image.words
+    width, im = system.image.words, system.image.im
     rows = FIRST_STATES
     arrays = Arrays(
         np.zeros((rows, width), np.int64),
@@ -150,6 +155,8 @@ def start(system: System, reductions: Reductions) -> Arrays:
         np.full((len(codes.PROPERTIES) + 1, 3), -1, np.int64),
         symmetry_groups(system),
         np.zeros(_bfs.MAX_LAYERS, np.int64),
+        _memo.empty_places(im),
+        _memo.empty_entries(im, _memo.SMALLEST),
     )
     first = system.image.start.copy()
     if reductions.symmetry:
@@ -157,7 +164,7 @@ def start(system: System, reductions: Reductions) -> Arrays:
     arrays.control[_bfs.C_SYMMETRY] = int(reductions.symmetry)
     arrays.control[_bfs.C_MODE] = reductions.mode
     arrays.control[_bfs.C_LAYER_END] = 1
-    _bfs.insert(first, arrays.states, arrays.parents, arrays.table, arrays.control, -1, width)
+    _bfs.add_first(first, arrays.states, arrays.parents, arrays.table, arrays.control, width)
     return arrays
 
 
@@ -186,12 +193,15 @@ def explore(
 
 def attempt(system, reductions, limits, first_only, progress) -> Exploration | None:
     """Search once; None if the table of words overflowed and was widened."""
+    from ..vm import _memo
     from . import _bfs
 
     began = time.perf_counter()
     arrays, image = start(system, reductions), system.image
     arrays.control[_bfs.C_STOP] = int(first_only)
-    scratch, perm = np.zeros(image.words + 2, np.int64), np.zeros(len(system.actors), np.int64)
+    scratch = _memo.scratch(image.im)
+    perm = np.zeros(len(system.actors), np.int64)
+    pending = np.zeros((_bfs.PENDING, image.words + 2), np.int64)
     reasons: list[str] = []
     while not reasons:
         budget = min(BATCH, max(1, limits.states - int(arrays.control[_bfs.C_COUNT])))
@@ -210,7 +220,11 @@ def attempt(system, reductions, limits, first_only, progress) -> Exploration | N
                 budget,
                 scratch,
                 perm,
+                a.places,
+                a.entries,
+                pending,
             )
+            remember_more(a, image)
             now = Progress(
                 int(a.control[_bfs.C_COUNT]),
                 int(a.control[_bfs.C_HEAD]),
@@ -240,6 +254,16 @@ def attempt(system, reductions, limits, first_only, progress) -> Exploration | N
     return conclude(system, reductions, arrays, reasons, time.perf_counter() - began)
 
 
+def remember_more(arrays: Arrays, image) -> None:
+    """Give a search a larger memory of actions if much of what it takes is not in there."""
+    from ..vm import _memo
+
+    slots = arrays.entries.size // _memo.entry_size(image.words)
+    if image.mem[codes.M_MISSED] > slots and slots < _memo.LARGEST:
+        arrays.entries = _memo.empty_entries(image.im, 4 * slots)
+    image.mem[codes.M_MISSED] = 0
+
+
 def grow(arrays: Arrays, code: int, limits: Limits) -> bool:
     """Make the room a search asked for; False if that would pass the memory limit."""
     from . import _bfs
@@ -253,12 +277,9 @@ def grow(arrays: Arrays, code: int, limits: Limits) -> bool:
     if code == _bfs.NEED_TABLE:
         if arrays.memory + arrays.table.nbytes * 2 > limits.memory:
             return False
-        size = arrays.table.size * 2
-        arrays.table = np.zeros(0, np.int64)
-        arrays.table = np.zeros(size, np.int64)
-        _bfs.rehash(
-            arrays.states, int(arrays.control[_bfs.C_COUNT]), arrays.table, arrays.states.shape[1]
-        )
+        table = np.zeros(arrays.table.size * 2, np.int64)
+        _bfs.rehash(arrays.table, table)
+        arrays.table = table
     return True
 
 

@@ -22,10 +22,11 @@ def first_unlike(found: Exploration) -> tuple[int, int] | None:
 
     With it what it met, as a code of the machine (see `vm.codes`). None if there is no such state.
     """
+    from ..vm import _memo
     from . import _guard
 
     arrays, image = found.arrays, found.system.image
-    scratch = np.zeros(image.words, np.int64)
+    scratch = _memo.scratch(image.im)
     watcher = len(found.system.actors)
     number = _guard.first_unlike(
         image.im, image.mem, arrays.states, 0, found.states, watcher, scratch
@@ -57,10 +58,11 @@ def way_to(found: Exploration, number: int) -> list[int]:
 
 def outcomes(found: Exploration) -> set[int]:
     """Return all that the watcher meets in some state, as codes; 0 is nothing."""
+    from ..vm import _memo
     from . import _guard
 
     arrays, image = found.arrays, found.system.image
-    scratch = np.zeros(image.words, np.int64)
+    scratch = _memo.scratch(image.im)
     watcher, at, met, seen = len(found.system.actors), 0, set(), 0
     while at < found.states:
         at = int(

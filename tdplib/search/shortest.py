@@ -24,6 +24,7 @@ def schedule(found: Exploration, name: str) -> list[int]:
 
     Raises KeyError if the search found no violation of `name`.
     """
+    from ..vm import _memo
     from . import _shortest
 
     _number, actor, depth = found.found[name]
@@ -35,7 +36,7 @@ def schedule(found: Exploration, name: str) -> list[int]:
     rows = layers[depth + 1] if actor < 0 else layers[depth]
     best = np.full((rows, len(found.system.actors)), _shortest.NEVER, np.int16)
     scratch, perm = (
-        np.zeros(image.words + 2, np.int64),
+        _memo.scratch(image.im),
         np.zeros(len(found.system.actors), np.int64),
     )
     fill = _shortest.fewest_switches_to_end if actor < 0 else _shortest.fewest_switches

@@ -12,8 +12,8 @@ im : int32[::1], the image; mem : int64[::1], words and registers, modified; st 
 from .._jit import bare_kernel as kernel  # noqa: I001 (the tables of names below)
 from . import codes
 from ._memory import (
-    free_page, has_present, is_invalid, load, load_raw, new_word, page_row, page_state,
-    pointer_check, stop_record, store_raw, store_word,
+    around, free_page, has_present, is_invalid, load, load_raw, new_word, note_read, note_write,
+    page_row, page_state, pointer_check, stop_record, store_raw, store_word,
 )  # fmt: skip
 from ._numbers import (
     DEAD_SEEN, DOUBLE_QUEUE, FINAL_PUT, FREED_EMPTY, FROM_ZERO, INVALID_LOADED, LIST_INTACT,
@@ -238,16 +238,13 @@ def execute_count(im, mem, st, at, regs, row):
 
 
 @kernel
-def others_hold(im, st, actor, mask):
+def others_hold(im, st, mask):
     """Return 1 if another actor holds or awaits a lock in a mode of `mask` (bits of S_HOLD)."""
-    for other in range(im[codes.H_ACTORS]):
-        if other != actor and im[stop_record(im, st, other) + codes.S_HOLD] & mask:
-            return 1
-    return 0
+    return 1 if around(im, st, mask) != 0 else 0
 
 
 @kernel
-def execute_lock(im, mem, st, at, regs, actor):
+def execute_lock(im, mem, st, at, regs):
     """
     Locks.
 
@@ -257,14 +254,12 @@ def execute_lock(im, mem, st, at, regs, actor):
     if mem[regs + im[at + N_OBJ]] == 0:
         return OOPS
     if op == OP_RLOCK:
-        return (
-            BLOCKED if others_hold(im, st, actor, (L_WAIT | L_WRITE) << base) else im[at + N_NEXT]
-        )
+        return BLOCKED if others_hold(im, st, (L_WAIT | L_WRITE) << base) else im[at + N_NEXT]
     if op == OP_MLOCK:
-        return BLOCKED if others_hold(im, st, actor, L_WRITE << base) else im[at + N_NEXT]
+        return BLOCKED if others_hold(im, st, L_WRITE << base) else im[at + N_NEXT]
     if op == OP_WLOCK or op == OP_WLOCK2:
         taken = im[at + N_FLAGS] & codes.SELF_READS or others_hold(
-            im, st, actor, (L_READ | L_WRITE) << base
+            im, st, (L_READ | L_WRITE) << base
         )
         if taken:
             return im[at + N_TARGET] if op == OP_WLOCK else BLOCKED
@@ -297,14 +292,17 @@ def grace_bits(im, st, actor):
     if shift < 0:
         return st[0] * 0
     at = im[codes.H_ACTOR] + actor * ACTOR
-    return (st[im[at + codes.A_WORD]] >> (im[at + codes.A_SHIFT] + shift)) & (
-        (st[0] * 0 + 1 << im[codes.H_PAGES]) - 1
-    )
+    word, shift = im[at + codes.A_WORD], im[at + codes.A_SHIFT] + shift
+    mask = (st[0] * 0 + 1 << im[codes.H_PAGES]) - 1
+    note_read(im, st, word, shift, mask)
+    return (st[word] >> shift) & mask
 
 
 @kernel
 def others_block(im, st, actor, page):
     """Return 1 if another reader holds up the grace period of `page`."""
+    if around(im, st, codes.R_GRACE) == 0:
+        return 0
     for other in range(im[codes.H_ACTORS]):
         if other != actor and (grace_bits(im, st, other) >> page) & 1:
             return 1
@@ -321,9 +319,10 @@ def call_rcu(im, mem, st, at, actor, page, own):
     if page_state(im, st, page) == FREEING:
         return USE_AFTER_FREE
     readers = 0
-    for other in range(im[codes.H_ACTORS]):
-        if other != actor and im[stop_record(im, st, other) + codes.S_RCU] > 0:
-            readers += 1
+    if around(im, st, codes.R_READS) != 0:
+        for other in range(im[codes.H_ACTORS]):
+            if other != actor and im[stop_record(im, st, other) + codes.S_RCU] > 0:
+                readers += 1
     if own >= 0:
         readers += 1
     if readers == 0:
@@ -333,13 +332,13 @@ def call_rcu(im, mem, st, at, actor, page, own):
         return 0
     store_raw(im, st, page_row(im, page, codes.P_STATE), FREEING)
     for other in range(im[codes.H_ACTORS]):
-        if other != actor:
+        if other != actor and around(im, st, codes.R_READS) != 0:
             stop = stop_record(im, st, other)
             if im[stop + codes.S_RCU] > 0:
                 a = im[codes.H_ACTOR] + other * ACTOR
-                st[im[a + codes.A_WORD]] |= (st[0] * 0 + 1) << (
-                    im[a + codes.A_SHIFT] + im[stop + codes.S_GRACE] + page
-                )
+                shift = im[a + codes.A_SHIFT] + im[stop + codes.S_GRACE] + page
+                note_write(im, st, im[a + codes.A_WORD], shift, 1)
+                st[im[a + codes.A_WORD]] |= (st[0] * 0 + 1) << shift
     if own >= 0:
         mem[own] |= (mem[own] * 0 + 1) << page
     return 0
@@ -364,13 +363,15 @@ def leave_reader(im, mem, st, actor, own):
         if (mine >> page) & 1 and not others_block(im, st, actor, page):
             free_page(im, st, page)
     mem[own] = 0
+    if around(im, st, codes.R_SYNCS) == 0:
+        return 0
     for other in range(im[codes.H_ACTORS]):
         stop = stop_record(im, st, other)
         if other != actor and im[stop + codes.S_NOTE_KIND] == codes.NOTE_SYNC:
             a = im[codes.H_ACTOR] + other * ACTOR
-            st[im[a + codes.A_WORD]] &= ~(
-                (st[0] * 0 + 1) << (im[a + codes.A_SHIFT] + im[stop + codes.S_NOTE] + actor)
-            )
+            shift = im[a + codes.A_SHIFT] + im[stop + codes.S_NOTE] + actor
+            note_write(im, st, im[a + codes.A_WORD], shift, 1)
+            st[im[a + codes.A_WORD]] &= ~((st[0] * 0 + 1) << shift)
     return 0
 
 
@@ -549,7 +550,7 @@ def outstanding(im, st):
     for page in range(im[codes.H_PAGES]):
         count = st[0] * 0 + is_queued(im, st, page)
         for other in range(im[codes.H_ACTORS]):
-            if running_item(im, st, other) == page + 1:
+            if around(im, st, codes.R_RUNS) != 0 and running_item(im, st, other) == page + 1:
                 count += 1
         found |= min(count, 3) << (2 * page)
     return found
@@ -563,17 +564,22 @@ def running_item(im, st, actor):
     if shift < 0:
         return st[0] * 0
     at = im[codes.H_ACTOR] + actor * ACTOR
+    note_read(im, st, im[at + codes.A_WORD], im[at + codes.A_SHIFT] + shift, 15)
     return (st[im[at + codes.A_WORD]] >> (im[at + codes.A_SHIFT] + shift)) & 15
 
 
 @kernel
 def item_finished(im, st, actor, page):
     """Tell every flush that waits for `page`'s item that one run of it has finished."""
+    if around(im, st, codes.R_FLUSHES) == 0:
+        return
     for other in range(im[codes.H_ACTORS]):
         stop = stop_record(im, st, other)
         if other != actor and im[stop + codes.S_NOTE_KIND] == codes.NOTE_FLUSH:
             a = im[codes.H_ACTOR] + other * ACTOR
             shift = im[a + codes.A_SHIFT] + im[stop + codes.S_NOTE] + 2 * page
+            note_read(im, st, im[a + codes.A_WORD], shift, 3)
+            note_write(im, st, im[a + codes.A_WORD], shift, 3)
             if (st[im[a + codes.A_WORD]] >> shift) & 3:
                 st[im[a + codes.A_WORD]] -= (st[0] * 0 + 1) << shift
 

@@ -13,7 +13,7 @@ from .codes import L_READ, L_WRITE, N_AUX, N_DST, N_FIELD, N_NEXT, N_OBJ, N_OP
 
 
 @kernel
-def execute_look(im, mem, st, at, regs, actor):
+def execute_look(im, mem, st, at, regs):
     """Look at a lock (N_FIELD: how this actor itself holds it there) or at a page's work item."""
     obj = mem[regs + im[at + N_OBJ]]
     if im[at + N_OP] == OP_PENDING:
@@ -26,6 +26,6 @@ def execute_look(im, mem, st, at, regs, actor):
     if obj == 0:
         return OOPS
     mask = L_WRITE if im[at + N_OP] == OP_ISWLOCKED else L_READ | L_WRITE
-    held = im[at + N_FIELD] & mask or others_hold(im, st, actor, mask << im[at + N_AUX])
+    held = im[at + N_FIELD] & mask or others_hold(im, st, mask << im[at + N_AUX])
     mem[regs + im[at + N_DST]] = st[0] * 0 + (1 if held else 0)
     return im[at + N_NEXT]

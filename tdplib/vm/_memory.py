@@ -3,14 +3,20 @@ Kernels on packed memory: fields, the table of words, pages.
 
 A wide value (a role word, an SPTE) is held in a state as its number in the table of words, which
 only grows during a search; so equal states stay equal whatever order values were met in.
+
+A state handed to kernels is followed by two more stretches of as many words: which of its bits
+were read, and which were written (`note_read`, `note_write`). Whatever reads or writes a bit of a
+state says so there, because `_memo` relies on it: an action depends on the bits it read, and on
+nothing else. Two words more tell what is around the acting actor, and what of that it asked: most
+of what an actor must know of the others is in there, and where exactly they stand is not.
 """
 
 from .._jit import bare_kernel as kernel  # noqa: I001 (the tables of names below)
 from .codes import (
     ACTOR, A_SHIFT, A_STOPS, A_STOP_MASK, A_WORD, BOUND, BROKEN, F_BITS, F_BMASK, F_BOOL, F_BSHIFT,
-    F_CONST, F_FLAGS, F_INTERNED, F_LIMIT, F_MASK, F_SHIFT, F_WORD, FIELD, FREED, H_ACTOR,
-    H_ENTRIES, H_FIELD, H_INVALID_SHIFT, H_PAGE, H_STOP, M_CAPACITY, M_COUNT, M_WORDS, P_CLEAR,
-    P_CLEARS, P_ROLE, P_SPT, P_STATE, PAGE, PRESENT_BIT, STOP,
+    F_CONST, F_FLAGS, F_INTERNED, F_LIMIT, F_MASK, F_SHIFT, F_WORD, FIELD, FREED, H_ACTOR, H_ACTORS,
+    H_ENTRIES, H_FIELD, H_INVALID_SHIFT, H_PAGE, H_STOP, H_WORDS, HOLDS, M_CAPACITY, M_COUNT,
+    M_WORDS, P_CLEAR, P_CLEARS, P_ROLE, P_SPT, P_STATE, PAGE, PRESENT_BIT, S_AROUND, STOP,
 )  # fmt: skip
 
 
@@ -33,6 +39,37 @@ def intern_word(mem, value):
 
 
 @kernel
+def note_read(im, st, word, shift, mask):
+    """Note that the bits `mask` << `shift` of word `word` of the state are read."""
+    st[im[H_WORDS] + word] |= (st[0] * 0 + mask) << shift
+
+
+@kernel
+def note_write(im, st, word, shift, mask):
+    """Note that the bits `mask` << `shift` of word `word` of the state are written."""
+    st[2 * im[H_WORDS] + word] |= (st[0] * 0 + mask) << shift
+
+
+@kernel
+def around(im, st, mask):
+    """Return what is around the acting actor, as far as `mask` asks: see `codes.HOLDS`."""
+    st[3 * im[H_WORDS] + 1] |= mask
+    return st[3 * im[H_WORDS]] & mask
+
+
+@kernel
+def look_around(im, st, actor):
+    """Tell `around` what the others hold and what anybody does, with `actor` about to act."""
+    found = st[0] * 0
+    for other in range(im[H_ACTORS]):
+        at = im[H_ACTOR] + other * ACTOR
+        number = (st[im[at + A_WORD]] >> im[at + A_SHIFT]) & im[at + A_STOP_MASK]
+        seen = im[im[H_STOP] + (im[at + A_STOPS] + number) * STOP + S_AROUND]
+        found |= seen & ~HOLDS if other == actor else seen
+    st[3 * im[H_WORDS]] = found
+
+
+@kernel
 def load_raw(im, st, row):
     """
     Return the bits of field `row` as they are packed.
@@ -40,6 +77,7 @@ def load_raw(im, st, row):
     im : int32[::1]; st : int64[::1], the state; row : a field number
     """
     at = im[H_FIELD] + row * FIELD
+    note_read(im, st, im[at + F_WORD], im[at + F_SHIFT], im[at + F_MASK])
     return (st[im[at + F_WORD]] >> im[at + F_SHIFT]) & im[at + F_MASK]
 
 
@@ -48,6 +86,7 @@ def store_raw(im, st, row, value):
     """Put `value` (fitting) into the packed bits of field `row`; st is modified in place."""
     at = im[H_FIELD] + row * FIELD
     word, shift, mask = im[at + F_WORD], im[at + F_SHIFT], st[0] * 0 + im[at + F_MASK]
+    note_write(im, st, word, shift, mask)
     st[word] = (st[word] & ~(mask << shift)) | (value << shift)
 
 
@@ -59,7 +98,7 @@ def load(im, mem, st, row):
     if flags & F_CONST:
         value = mem[im[at + F_WORD]]
     else:
-        value = (st[im[at + F_WORD]] >> im[at + F_SHIFT]) & im[at + F_MASK]
+        value = load_raw(im, st, row)
         if flags & F_INTERNED:
             value = mem[M_WORDS + value]
     if flags & F_BITS:
@@ -79,7 +118,7 @@ def new_word(im, mem, st, row, value):
     if flags & F_BOOL:
         value = value * 0 + (value != 0)
     if flags & F_BITS:
-        old = mem[M_WORDS + ((st[im[at + F_WORD]] >> im[at + F_SHIFT]) & im[at + F_MASK])]
+        old = mem[M_WORDS + load_raw(im, st, row)]
         mask = value * 0 + im[at + F_BMASK]
         shift = im[at + F_BSHIFT]
         value = (old & ~(mask << shift)) | ((value & mask) << shift)
@@ -155,6 +194,7 @@ def free_page(im, st, page):
 def stop_record(im, st, actor):
     """Return the offset of the stop record where `actor` stands."""
     at = im[H_ACTOR] + actor * ACTOR
+    note_read(im, st, im[at + A_WORD], im[at + A_SHIFT], im[at + A_STOP_MASK])
     stop = (st[im[at + A_WORD]] >> im[at + A_SHIFT]) & im[at + A_STOP_MASK]
     return im[H_STOP] + (im[at + A_STOPS] + stop) * STOP
 

@@ -14,18 +14,18 @@ from .codes import ALLOCATED, FREED, FREEING, L_WRITE, N_A, N_AUX, N_DST, N_NEXT
 
 
 @kernel
-def left_on_invalid_root(im, mem, st, actor, vcpu):
+def left_on_invalid_root(im, mem, st, vcpu):
     """Return 1 if the vCPU's root is live but invalid, and nobody holds mmu_lock for write."""
     if im[codes.H_VROOT] < 0:
         return 0
     root = load(im, mem, st, im[codes.H_VROOT] + vcpu)
     if root == 0 or page_state(im, st, root - 1) == FREED or not is_invalid(im, mem, st, root - 1):
         return 0
-    return 0 if others_hold(im, st, actor, L_WRITE << im[codes.H_MMU_LOCK]) else 1
+    return 0 if others_hold(im, st, L_WRITE << im[codes.H_MMU_LOCK]) else 1
 
 
 @kernel
-def execute_model(im, mem, st, at, regs, actor):
+def execute_model(im, mem, st, at, regs):
     """Requests, and the watchers of the harness."""
     op, nxt = im[at + N_OP], im[at + N_NEXT]
     request = im[codes.H_REQUEST]
@@ -44,7 +44,7 @@ def execute_model(im, mem, st, at, regs, actor):
     if op == OP_REQCHECK:
         vcpu = mem[regs + im[at + N_A]]
         pending = load_raw(im, st, request + vcpu)
-        if not pending and im[at + N_AUX] == 0 and left_on_invalid_root(im, mem, st, actor, vcpu):
+        if not pending and im[at + N_AUX] == 0 and left_on_invalid_root(im, mem, st, vcpu):
             return INVALID_LOADED
         store_raw(im, st, request + vcpu, 0)
         mem[regs + im[at + N_DST]] = pending

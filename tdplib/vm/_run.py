@@ -12,7 +12,10 @@ from ._execute import (
     is_queued, running_item,
 )  # fmt: skip
 from ._look import execute_look
-from ._memory import intern_word, is_invalid, load, load_raw, page_row, page_state, stop_record
+from ._memory import (
+    around, intern_word, is_invalid, load, load_raw, look_around, note_read, note_write, page_row,
+    page_state, stop_record,
+)  # fmt: skip
 from ._model import execute_model
 from ._numbers import (
     LEAK, OP_ALLOC, OP_END, OP_FLUSHWAIT, OP_FREE, OP_ISLOCKED, OP_LISTEMPTY, OP_MUNLOCK,
@@ -58,7 +61,7 @@ def execute(im, mem, st, at, regs, actor):
     if op <= OP_REFDECTEST:
         return execute_field(im, mem, st, at, regs)
     if op <= OP_MUNLOCK:
-        return execute_lock(im, mem, st, at, regs, actor)
+        return execute_lock(im, mem, st, at, regs)
     if op <= OP_ALLOC:
         return execute_rcu(im, mem, st, at, regs, actor)
     if op <= OP_LISTEMPTY:
@@ -66,8 +69,8 @@ def execute(im, mem, st, at, regs, actor):
     if op <= OP_WQDONE:
         return execute_queue(im, mem, st, at, regs, actor)
     if op < OP_ISLOCKED:
-        return execute_model(im, mem, st, at, regs, actor)
-    return execute_look(im, mem, st, at, regs, actor)
+        return execute_model(im, mem, st, at, regs)
+    return execute_look(im, mem, st, at, regs)
 
 
 @kernel
@@ -83,6 +86,9 @@ def unpack(im, mem, st, actor):
     at = im[codes.H_REG] + im[stop + codes.S_REGS] * REG
     for k in range(im[stop + codes.S_COUNT]):
         r = at + k * REG
+        note_read(
+            im, st, word + im[r + codes.R_WORD], base + im[r + codes.R_SHIFT], im[r + codes.R_MASK]
+        )
         value = (st[word + im[r + codes.R_WORD]] >> (base + im[r + codes.R_SHIFT])) & im[
             r + codes.R_MASK
         ]
@@ -104,6 +110,7 @@ def pack(im, mem, st, actor, node):
     number = im[im[codes.H_NODE] + node * NODE + N_STOP]
     stop = im[codes.H_STOP] + (im[a + codes.A_STOPS] + number) * STOP
     for k in range(im[a + codes.A_WORDS]):
+        note_write(im, st, word + k, 0, ~mem[im[a + codes.A_ENTRY] + k])
         st[word + k] &= mem[im[a + codes.A_ENTRY] + k]
     st[word] |= (st[0] * 0 + number) << base
     at = im[codes.H_REG] + im[stop + codes.S_REGS] * REG
@@ -135,6 +142,8 @@ def is_free(im, mem, st, at, regs, actor):
     ]
     if pointer == 0 or is_queued(im, st, pointer - 1):
         return False
+    if around(im, st, codes.R_RUNS) == 0:
+        return True
     for other in range(im[codes.H_ACTORS]):
         if other != actor and running_item(im, st, other) == pointer:
             return False
@@ -151,6 +160,7 @@ def run(im, mem, st, actor, mode, log):
     mode : MERGE | LOCKSET | ACQUIRE bits; log : [count, capacity, node, node, ...], filled with the
         nodes executed
     """
+    look_around(im, st, actor)
     node = unpack(im, mem, st, actor)
     regs = im[im[codes.H_ACTOR] + actor * ACTOR + codes.A_REGS]
     nodes = im[codes.H_NODE]

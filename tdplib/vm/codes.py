@@ -82,15 +82,31 @@ NODE = 16
 
 # === stop records: where an action may end; how the actor's block is laid out there ===
 STOP = 16
-S_NODE, S_HOLD, S_RCU, S_NOTE, S_NOTE_KIND, S_GRACE, S_RUNNING, S_REGS, S_COUNT, S_IDLE, S_END = (
-    range(11)
-)
+(
+    S_NODE,
+    S_HOLD,
+    S_RCU,
+    S_NOTE,
+    S_NOTE_KIND,
+    S_GRACE,
+    S_RUNNING,
+    S_REGS,
+    S_COUNT,
+    S_IDLE,
+    S_END,
+    S_AROUND,
+    S_BLOCKS,
+) = range(13)
 NOTE_FLUSH, NOTE_SYNC = 1, 2
 REG = 8
 R_SLOT, R_WORD, R_SHIFT, R_MASK, R_BIAS, R_INTERNED = range(6)
 
 # === lock bits in S_HOLD: four a lock ===
 L_READ, L_WAIT, L_WRITE = 1, 2, 4
+
+# === what is around an actor: what the others hold (as S_HOLD), then what anybody does ===
+HOLDS = (1 << 16) - 1
+R_READS, R_FLUSHES, R_SYNCS, R_RUNS, R_GRACE = (1 << k for k in range(16, 21))
 
 # === field records ===
 FIELD = 8
@@ -101,7 +117,7 @@ K_PLAIN, K_ROLE, K_SPT, K_VCPU_ROOT = range(4)
 
 # === actor records ===
 ACTOR = 16
-A_WORD, A_SHIFT, A_STOP_MASK, A_REGS, A_STOPS, A_VCPU, A_WORDS, A_ENTRY = range(8)
+A_WORD, A_SHIFT, A_STOP_MASK, A_REGS, A_STOPS, A_VCPU, A_WORDS, A_ENTRY, A_MEMO = range(9)
 
 # === page records: rows of the fields every page has, or -1 ===
 PAGE = 40
@@ -127,10 +143,10 @@ HEADER = 32
 (
     H_ACTORS, H_PAGES, H_ENTRIES, H_WORDS, H_ACTOR, H_NODE, H_STOP, H_REG, H_FIELD, H_PAGE, H_HEAD,
     H_QUEUE, H_DESTROYED, H_REQUEST, H_MMU_LOCK, H_INVALID_SHIFT, H_VCPUS, H_VROOT, H_OWNS_ROOT,
-    H_MEM_REGS, H_TABLE, H_WORKERS, H_UNUSED,
+    H_MEM_REGS, H_TABLE, H_WORKERS, H_MEMO_ROWS,
 ) = range(23)  # fmt: skip
 
 # === mem: the table of words ===
-M_COUNT, M_CAPACITY, M_ADVICE, M_WORDS = 0, 1, 2, 8
+M_COUNT, M_CAPACITY, M_ADVICE, M_MISSED, M_WORDS = 0, 1, 2, 3, 8
 
 PRESENT_BIT = 11

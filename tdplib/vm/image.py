@@ -12,6 +12,10 @@ from ..lang.ir import Arg, Const, Place
 from . import codes as c
 from .layout import Builder, Field, Layout
 
+UNWANTED = 1
+"""The slot of results nobody wants; were it that of the grace bits, `queue_work` without its
+result would hold up the grace period of a page."""
+
 
 class ImageWriter:
     """Writes the tables of a Builder into the two arrays."""
@@ -162,7 +166,7 @@ class ImageWriter:
 
     def slot_map(self, code: Code) -> dict:
         """
-        Number a program's register slots: 0 holds grace bits.
+        Number a program's register slots: 0 holds grace bits, 1 takes results nobody wants.
 
         Then constants, arguments, registers.
         """
@@ -172,9 +176,9 @@ class ImageWriter:
             operands = [op.a, op.b] + ([op.place.obj, op.place.idx] if op.place else [])
             for x in operands:
                 if isinstance(x, (Const, Arg)) and x not in slots:
-                    slots[x] = 1 + len(slots)
+                    slots[x] = 2 + len(slots)
         for reg in code.program.regs:
-            slots[reg] = 1 + len(slots)
+            slots[reg] = 2 + len(slots)
         return slots
 
     def node(self, code: Code, node: Node, base: int, columns) -> list[int]:
@@ -183,7 +187,7 @@ class ImageWriter:
         row = [0] * c.NODE
         row[c.N_OP] = c.OP[op.code]
         for at, x in ((c.N_DST, op.dst), (c.N_A, op.a), (c.N_B, op.b)):
-            row[at] = slots[x] if x is not None else 0
+            row[at] = slots[x] if x is not None else UNWANTED
         row[c.N_NEXT] = base + node.next if node.next >= 0 else 0
         row[c.N_TARGET] = base + node.target if node.target >= 0 else 0
         row[c.N_STOP], row[c.N_IDX] = node.stop, -1
@@ -258,6 +262,8 @@ class ImageWriter:
                 int(node.op.code == "WQNEXT"),
                 int(node.op.code == "END" and not node.breaks),
             )
+            row[c.S_AROUND] = around_bits(row)
+            row[c.S_BLOCKS] = blocking_bits(node)
             stop_rows += row
             for reg, word, shift, width in entries:
                 bias = (
@@ -293,13 +299,15 @@ class ImageWriter:
                 block.words,
             )
             row[c.A_ENTRY] = len(self.mem)
+            row[c.A_MEMO] = self.im[c.H_MEMO_ROWS]
+            self.im[c.H_MEMO_ROWS] += len(code.stops)
             for _ in range(block.words):
                 bits = block.control if block.words == 1 else 64
                 mask = ((1 << bits) - 1) << block.shift
                 self.mem.append(signed(~mask))
             row[c.A_REGS] = len(self.mem)
             slots = self.slots[id(code)]
-            values = [0] * (1 + len(slots))
+            values = [0] * (2 + len(slots))
             for x, slot in slots.items():
                 if isinstance(x, Const):
                     values[slot] = x.value
@@ -321,6 +329,31 @@ def signed(value: int) -> int:
     """Return 64 bits as the int64 that holds them."""
     value &= (1 << 64) - 1
     return value - (1 << 64) if value >> 63 else value
+
+
+def around_bits(row: list[int]) -> int:
+    """Return what others must know of an actor at this stop: see `codes.HOLDS`."""
+    return (
+        row[c.S_HOLD]
+        | c.R_READS * (row[c.S_RCU] > 0)
+        | c.R_FLUSHES * (row[c.S_NOTE_KIND] == c.NOTE_FLUSH)
+        | c.R_SYNCS * (row[c.S_NOTE_KIND] == c.NOTE_SYNC)
+        | c.R_RUNS * (row[c.S_RUNNING] >= 0)
+        | c.R_GRACE * (row[c.S_GRACE] >= 0)
+    )
+
+
+def blocking_bits(node: Node) -> int:
+    """Return the modes (as S_HOLD) in which others keep an actor at this stop; 0: not told."""
+    op = node.op
+    modes = {
+        "RLOCK": c.L_WAIT | c.L_WRITE,
+        "MLOCK": c.L_WRITE,
+        "WLOCK2": c.L_READ | c.L_WRITE,
+    }.get(op.code, 0)
+    if node.breaks or not modes or not isinstance(op.place.obj, Arg):
+        return 0
+    return modes << (4 * symbols.LOCK_RANK.index(op.lock))
 
 
 def hold_bits(node: Node) -> int:
