@@ -200,10 +200,10 @@ report2
 # ex2.hint()
 
 # %% [markdown]
-# {{question lab05.q4}}
+# {{question lab05.q3}}
 
 # %%
-labs.predict("lab05.q4", "")
+labs.predict("lab05.q3", "")
 
 # %% [markdown]
 # The put has no such luck. The worker's put runs with `mmu_lock` held for read, beside page faults
@@ -243,10 +243,10 @@ report3
 # %% [markdown]
 # ## 7. Exercise 4: compare and exchange
 #
-# {{question lab05.q3}}
+# {{question lab05.q4}}
 
 # %%
-labs.predict("lab05.q3", "")
+labs.predict("lab05.q4", "")
 
 # %% [markdown]
 # In the next stage vCPU 0 marks the root with v5.18's helper, and vCPU 1 sets another bit of the
