@@ -53,7 +53,8 @@ LAYERS = {
     "widgets": 9, "widgets.interleaver": 9, "widgets.snapshot": 9,
     "labs": 9, "labs.breaking": 9, "labs.build": 9, "labs.changes": 9, "labs.detours": 9,
     "labs.ending": 9, "labs.exercise": 9, "labs.guarding": 9, "labs.hints": 9,
-    "labs.judge": 9, "labs.learner": 9,
+    "labs.judge": 9, "labs.learner": 9, "labs.mutants": 9, "labs.mutations": 9,
+    "labs.mutations_atomic": 9, "labs.proofs": 9,
     "labs.progress": 9, "labs.report": 9, "labs.sources": 9, "labs.verify": 9,
     # 10: the shell
     "doctor": 10, "cli": 10, "cli._parser": 10, "cli._say": 10, "cli._verbs": 10,

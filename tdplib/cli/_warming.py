@@ -51,6 +51,7 @@ def _refcounts() -> None:
 
 def _search() -> None:
     from tdplib import check, replay
+    from tdplib.guards import guard
 
     # The first is large enough for the hash table to grow; the second ends in a deadlock, whose
     # shortest trace is found by kernels of its own.
@@ -58,3 +59,4 @@ def _search() -> None:
         verdict = check(name)
         if verdict.trace is not None:
             replay(verdict.trace.code)
+    guard("def invariant(kvm):\n    return not kvm.arch.mmu_valid_gen\n", scenario="small")

@@ -9,6 +9,9 @@ from tdplib.cli._verbs import add_verb
 
 __all__ = ["add"]
 
+TOLD = 40
+"""Lines of a failed proof's report."""
+
 
 def add(verbs: argparse._SubParsersAction) -> None:
     """Describe the verb."""
@@ -17,12 +20,20 @@ def add(verbs: argparse._SubParsersAction) -> None:
         "labs",
         _labs,
         "list the labs, build their notebooks, prove their exercises",
-        "tdplib labs build\ntdplib labs build --check\ntdplib labs verify",
+        "tdplib labs build\ntdplib labs build --check\ntdplib labs verify --mutants --only lab07",
     )
     verb.add_argument("what", choices=("list", "build", "verify"), help="what to do")
     verb.add_argument(
         "--check", action="store_true", help="build: write nothing, exit 1 if a notebook is stale"
     )
+    verb.add_argument(
+        "--mutants", action="store_true", help="verify: other right answers, and near misses, too"
+    )
+    verb.add_argument("--only", default="", metavar="ID", help="verify: ids that begin so")
+    verb.add_argument(
+        "--processes", type=int, default=2, metavar="N", help="verify: processes at once (2)"
+    )
+    verb.add_argument("--verbose", action="store_true", help="verify: tell every mutant")
     verb.add_argument("--json", action="store_true", help="as JSON")
 
 
@@ -72,15 +83,48 @@ def _build(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
+    from time import perf_counter
+
     from tdplib.labs.verify import verify
 
-    results = verify()
+    started = perf_counter()
+    results = verify(deep=args.mutants, only=args.only, processes=args.processes)
     if args.json:
         keys = ("exercise", "what", "expected", "got", "ok")
         say_json([{key: getattr(result, key) for key in keys} for result in results])
-    else:
-        for result in results:
+        return int(not all(result.ok for result in results))
+    for result in results:
+        if args.verbose or not result.ok or not result.what.startswith("mutant: "):
             say(str(result))
-            if not result.ok:
-                say("\n".join(f"    {line}" for line in result.text.splitlines()))
-    return int(not all(result.ok for result in results))
+        if not result.ok:
+            say("\n".join(f"    {line}" for line in result.text.splitlines()[:TOLD]))
+    if args.mutants:
+        say(_rates(results))
+    failed = sum(not result.ok for result in results)
+    say(f"{len(results)} proofs, {failed} failed, {perf_counter() - started:.0f} s")
+    return int(failed > 0)
+
+
+def _rates(results):
+    """Return the table of how many mutants each exercise catches, and all of them."""
+    from tdplib.labs.verify import catch_rate
+
+    names = dict.fromkeys(result.exercise for result in results)
+    rows = [(name, [each for each in results if each.exercise == name]) for name in names]
+    lines = []
+    for name, own in [*rows, ("all", results)]:
+        caught, equivalent, count = catch_rate(own)
+        unexplained = count - caught - equivalent
+        share = f"{caught / (count - equivalent):.0%}" if count > equivalent else "-"
+        lines.append(
+            (
+                name,
+                f"{count} mutants",
+                f"{caught} caught",
+                f"{equivalent} equivalent",
+                f"{unexplained} unexplained",
+                share,
+                f"{sum(each.seconds for each in own):.1f} s",
+            )
+        )
+    return table(lines)
