@@ -19,6 +19,7 @@ from tdplib.draw.figures.life import State
 from tdplib.errors import BadValueError
 from tdplib.figure.lives import life_of
 from tdplib.words import role
+from tdplib.words.gfn import FOUR_LEVELS
 
 SVG = "{http://www.w3.org/2000/svg}"
 ALL = pytest.mark.parametrize("name", figure.names())
@@ -107,6 +108,25 @@ def test_a_figure_by_name():
     with pytest.raises(BadValueError, match="did you mean 'role-word'"):
         figure.figure("role-wrd")
     assert figure.stem("life-v5.18") == "life_v5_18"
+
+
+# --- page tables -------------------------------------------------------------------------------
+
+
+def test_the_tables_are_walked_as_the_arithmetic_says():
+    dot, said = made("tables").dot, set(texts(made("tables").picture.svg))
+    for gfn in (0x12345, 0x12346, 0x12400, 0x40000, 0x8000000):
+        way, at = FOUR_LEVELS.indices(gfn), "t1"
+        for index in way:
+            (there,) = re.findall(rf'{at} -> (\w+) \[label="\[{index}\]"', dot)
+            assert f"[{index}]" in said
+            at = there
+            if not at.startswith("t"):
+                break
+        assert at == f"g{gfn:x}", "the walk ends at the memory it is for"
+    assert {"4K of memory", "2M of memory", "1G of memory"} <= said
+    assert {"bits 56 to 48", "bits 20 to 12", "an SPTE maps 512G"} <= said
+    assert "2 levels of 2 entries, 4 gfns" in said
 
 
 # --- the role word -----------------------------------------------------------------------------

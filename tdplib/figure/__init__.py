@@ -55,6 +55,21 @@ def stem(name: str) -> str:
     return name.replace("-", "_").replace(".", "_")
 
 
+def _tables() -> Made:
+    """Map a real table with leaves of all three sizes, and walk to each."""
+    from tdplib.draw.figures.tables import Walk, tables_figure, tables_graph
+    from tdplib.machine.pagetable import PageTables
+
+    pool = PageTables()
+    root = pool.new_root()
+    leaves = ((0x12345, 1, 0x8A1), (0x12346, 1, 0x53C), (0x12400, 2, 0xAA00),
+              (0x40000, 3, 0x80000), (0x8000000, 3, 0xC0000))  # fmt: skip
+    for gfn, level, pfn in leaves:
+        pool.map(root, gfn, pfn, level=level)
+    walks = tuple(Walk(gfn, pool.walk(root, gfn)) for gfn, _, _ in leaves)
+    return Made(tables_figure(walks, pool.geometry), tables_graph(walks, pool.geometry))
+
+
 def _role_word() -> Made:
     from tdplib.draw.figures.roleword import role_word
 
@@ -86,6 +101,7 @@ LIVES = ("v5.17", "patch-22", "v5.18", "v6.4", "v6.6")
 """The protocols whose root's life is drawn."""
 
 FIGURES: dict[str, Callable[[], Made]] = {
+    "tables": _tables,
     "role-word": _role_word,
     **{f"life-{protocol}": partial(_life, protocol) for protocol in LIVES},
     "requeue-race": _requeue_race,
