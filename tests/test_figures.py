@@ -16,7 +16,9 @@ from tdplib import figure
 from tdplib.draw import _svg, render_dot
 from tdplib.draw.figures import life as life_module
 from tdplib.draw.figures.life import State
+from tdplib.draw.figures.locks import CHART, agrees
 from tdplib.errors import BadValueError
+from tdplib.figure.holds import holds_of
 from tdplib.figure.lives import life_of
 from tdplib.words import role
 from tdplib.words.gfn import FOUR_LEVELS
@@ -143,6 +145,36 @@ def test_the_role_word_is_that_of_the_layouts():
     assert said.count("was 11") == said.count("was 12") == said.count("was 13") == 1
     assert said.count("new") == 3
     assert {"7 \u2192 f", "0 \u2192 1", "4 bits, before 3"} <= set(said)
+
+
+# --- locks -------------------------------------------------------------------------------------
+
+
+PLACES = tuple(row.place for row in CHART if row.place)
+
+
+def disagreeing(protocol_name):
+    """The rows of the chart that the code of a protocol contradicts."""
+    seen = holds_of(protocol_name, PLACES)
+    return [row.what for row in CHART if row.place and not agrees(row, seen[row.place])]
+
+
+def test_the_chart_of_locks_is_what_v518_does():
+    assert disagreeing("v5.18") == []
+    assert "differs" not in texts(made("locks").picture.svg)
+    assert len(PLACES) == 9
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("flush-under-mmu-lock", "a fast zap waits for the queue"),
+        ("invalid-after-unlock", "a fast zap waits for the queue"),
+        ("patch-22", "a vCPU drops its root"),  # it zaps there, and yields
+    ],
+)
+def test_another_protocol_contradicts_the_chart(name, what):
+    assert what in disagreeing(name)
 
 
 # --- the lives ---------------------------------------------------------------------------------

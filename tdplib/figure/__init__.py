@@ -76,6 +76,17 @@ def _role_word() -> Made:
     return Made(role_word())
 
 
+def _locks() -> Made:
+    from tdplib.draw.figures.locks import CHART, locks_figure, locks_graph
+    from tdplib.figure.holds import holds_of
+    from tdplib.lang.symbols import LOCK_RANK
+
+    seen = holds_of("v5.18", tuple(row.place for row in CHART if row.place))
+    # slots_arch_lock plays no part in the life of a root.
+    order = tuple(name for name in LOCK_RANK if name != "slots_arch_lock")
+    return Made(locks_figure(seen, order), locks_graph(seen, order))
+
+
 def _life(protocol: str) -> Made:
     from tdplib.draw.figures.life import life_figure, life_graph
     from tdplib.figure.lives import life_of
@@ -103,6 +114,7 @@ LIVES = ("v5.17", "patch-22", "v5.18", "v6.4", "v6.6")
 FIGURES: dict[str, Callable[[], Made]] = {
     "tables": _tables,
     "role-word": _role_word,
+    "locks": _locks,
     **{f"life-{protocol}": partial(_life, protocol) for protocol in LIVES},
     "requeue-race": _requeue_race,
 }
