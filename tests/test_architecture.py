@@ -47,9 +47,10 @@ LAYERS = {
     "draw": 8, "draw._locks": 8, "draw._plan": 8, "draw._rows": 8, "draw._strip": 8,
     "draw._svg": 8, "draw.board": 8, "draw.dot": 8, "draw.page": 8, "draw.perfetto": 8,
     "draw.swimlanes": 8, "draw.figures": 8, "draw.figures._parts": 8, "draw.figures.life": 8,
-    "draw.figures.locks": 8, "draw.figures.roleword": 8, "draw.figures.tables": 8,
+    "draw.figures.locks": 8, "draw.figures.queue": 8, "draw.figures.roleword": 8,
+    "draw.figures.tables": 8,
     # 9: what people hold in their hands
-    "figure": 9, "figure.holds": 9, "figure.lives": 9,
+    "figure": 9, "figure.holds": 9, "figure.lives": 9, "figure.queueing": 9,
     "widgets": 9, "widgets.interleaver": 9, "widgets.snapshot": 9,
     "labs": 9, "labs.breaking": 9, "labs.build": 9, "labs.changes": 9, "labs.detours": 9,
     "labs.ending": 9, "labs.exercise": 9, "labs.guarding": 9, "labs.hints": 9,

@@ -12,14 +12,16 @@ from engine import protocol
 from reference import World
 from reference_memory import COUNT, INVALID, PRESENT, ROLE, STATE, UNALLOCATED
 
-from tdplib import figure
+from tdplib import figure, replay
 from tdplib.draw import _svg, render_dot
 from tdplib.draw.figures import life as life_module
 from tdplib.draw.figures.life import State
 from tdplib.draw.figures.locks import CHART, agrees
-from tdplib.errors import BadValueError
+from tdplib.errors import BadValueError, TdplibError
+from tdplib.figure import queueing
 from tdplib.figure.holds import holds_of
 from tdplib.figure.lives import life_of
+from tdplib.figure.queueing import moments
 from tdplib.words import role
 from tdplib.words.gfn import FOUR_LEVELS
 
@@ -175,6 +177,31 @@ def test_the_chart_of_locks_is_what_v518_does():
 )
 def test_another_protocol_contradicts_the_chart(name, what):
     assert what in disagreeing(name)
+
+
+# --- the queue ---------------------------------------------------------------------------------
+
+
+def test_the_queue_is_that_of_its_run():
+    run = moments()
+    assert [m.board["queue"] for m in run] == [[0], [0, 1], [1], [], []]
+    assert [[r["index"] for r in m.board["roots"] if r["running"]] for m in run] == [
+        [], [], [0], [1], [],
+    ]  # fmt: skip
+    counts = [[r["refcount"] for r in m.board["roots"]] for m in run]
+    assert counts == [[1], [1, 2], [1, 2], [0, 2], [0, 1]]
+    said = texts(made("queue").picture.svg)
+    assert said.count("root 0 and root 1") == 2
+    assert "has returned" in said
+    replayed = replay(run[-1].board["code"]).boards()
+    for moment in run:
+        assert replayed[moment.board["step"]]["roots"] == moment.board["roots"]
+
+
+def test_a_run_that_goes_another_way_is_an_error(monkeypatch):
+    monkeypatch.setattr(queueing, "_MOST", 3)
+    with pytest.raises(TdplibError, match="is lost before: vCPU 0"):
+        moments()
 
 
 # --- the lives ---------------------------------------------------------------------------------

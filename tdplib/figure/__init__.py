@@ -87,6 +87,14 @@ def _locks() -> Made:
     return Made(locks_figure(seen, order), locks_graph(seen, order))
 
 
+def _queue() -> Made:
+    from tdplib.draw.figures.queue import queue_figure, queue_graph
+    from tdplib.figure.queueing import moments
+
+    run = moments()
+    return Made(queue_figure(run), queue_graph(run))
+
+
 def _life(protocol: str) -> Made:
     from tdplib.draw.figures.life import life_figure, life_graph
     from tdplib.figure.lives import life_of
@@ -115,6 +123,7 @@ FIGURES: dict[str, Callable[[], Made]] = {
     "tables": _tables,
     "role-word": _role_word,
     "locks": _locks,
+    "queue": _queue,
     **{f"life-{protocol}": partial(_life, protocol) for protocol in LIVES},
     "requeue-race": _requeue_race,
 }
