@@ -48,7 +48,7 @@ LAYERS = {
     "draw._svg": 8, "draw.board": 8, "draw.dot": 8, "draw.page": 8, "draw.perfetto": 8,
     "draw.swimlanes": 8, "draw.figures": 8, "draw.figures._parts": 8, "draw.figures.life": 8,
     "draw.figures.locks": 8, "draw.figures.queue": 8, "draw.figures.roleword": 8,
-    "draw.figures.tables": 8,
+    "draw.figures.tables": 8, "draw.figures.versions": 8,
     # 9: what people hold in their hands
     "figure": 9, "figure.holds": 9, "figure.lives": 9, "figure.queueing": 9,
     "widgets": 9, "widgets.interleaver": 9, "widgets.snapshot": 9,

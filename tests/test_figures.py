@@ -12,15 +12,16 @@ from engine import protocol
 from reference import World
 from reference_memory import COUNT, INVALID, PRESENT, ROLE, STATE, UNALLOCATED
 
-from tdplib import figure, replay
+from tdplib import figure, protocols, replay
 from tdplib.draw import _svg, render_dot
 from tdplib.draw.figures import life as life_module
 from tdplib.draw.figures.life import State
 from tdplib.draw.figures.locks import CHART, agrees
+from tdplib.draw.figures.versions import EVENTS
 from tdplib.errors import BadValueError, TdplibError
 from tdplib.figure import queueing
 from tdplib.figure.holds import holds_of
-from tdplib.figure.lives import life_of
+from tdplib.figure.lives import life_of, zappers
 from tdplib.figure.queueing import moments
 from tdplib.words import role
 from tdplib.words.gfn import FOUR_LEVELS
@@ -272,18 +273,8 @@ def test_a_life_is_that_of_the_slow_explorer(name):
     assert pairs(name, "small") == slow_pairs(name, "small")
 
 
-def zappers(name):
-    """The kinds of actors that take a root's last present SPTE."""
-    return {
-        way.actor
-        for change in life(name).changes
-        if change.before.mapped and not change.after.mapped
-        for way in change.ways
-    }
-
-
 def test_who_zaps_in_which_version():
-    assert {name: zappers(name) for name in figure.LIVES} == {
+    assert {name: zappers(life(name)) for name in figure.LIVES} == {
         "v5.17": {"vcpu", "update"},
         "patch-22": {"vcpu", "worker"},
         "v5.18": {"worker"},
@@ -319,3 +310,30 @@ def test_a_state_without_a_place_is_an_error(monkeypatch):
     monkeypatch.setattr(life_module, "_PLACES", {})
     with pytest.raises(BadValueError, match="no place for State"):
         life_module.life_figure(life("v6.6"))
+
+
+# --- the versions ------------------------------------------------------------------------------
+
+
+def test_the_history_is_that_of_the_protocols():
+    for event in (event for event in EVENTS if event.protocol):
+        text = protocols.load(event.protocol).units[-1].text
+        assert all(commit in text for commit in event.commits), event.protocol
+    told = [event.protocol for event in EVENTS if event.protocol]
+    assert told == [row.name for row in protocols.TABLE if row.name in told], "in their order"
+    assert [name for name in told if name in figure.HISTORY] == list(figure.HISTORY)
+
+
+def test_the_bars_say_who_zaps():
+    root = ElementTree.fromstring(made("versions").picture.svg)
+    bars = [e.attrib for e in root.iter(f"{SVG}rect") if e.attrib["width"] == "18"]
+    ends = {}
+    for bar in bars:
+        lane = bar["style"][-4:-1]
+        ends.setdefault((lane, float(bar["y"])), []).append(float(bar["y"]) + float(bar["height"]))
+    vcpu, worker = (min(y for lane, y in ends if lane == name) for name in ("-a0", "-a3"))
+    first, second = sorted(y for lane, y in ends if lane == "-a2")
+    assert first == vcpu < worker, "vCPU and update zap at first"
+    assert max(ends["-a2", first]) == worker, "the worker comes, the update stops"
+    assert worker < max(ends["-a0", vcpu]) < second, "then the vCPU stops"
+    assert max(ends["-a3", worker]) == second, "the worker goes, the update zaps again"

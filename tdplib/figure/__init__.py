@@ -103,6 +103,13 @@ def _life(protocol: str) -> Made:
     return Made(life_figure(life), life_graph(life))
 
 
+def _versions() -> Made:
+    from tdplib.draw.figures.versions import versions_figure
+    from tdplib.figure.lives import life_of, zappers
+
+    return Made(versions_figure({name: zappers(life_of(name)) for name in HISTORY}))
+
+
 def _requeue_race() -> Made:
     """Draw the shortest way to a fast zap that returns too early, and the root's life on it."""
     from tdplib import check, draw
@@ -118,6 +125,8 @@ def _live(root: dict) -> bool:
 
 LIVES = ("v5.17", "patch-22", "v5.18", "v6.4", "v6.6")
 """The protocols whose root's life is drawn."""
+HISTORY = ("v5.17", "patch-21", "patch-22", "v5.18", "v6.4", "v6.6")
+"""The protocols that were, one after the other, the kernel's."""
 
 FIGURES: dict[str, Callable[[], Made]] = {
     "tables": _tables,
@@ -126,5 +135,6 @@ FIGURES: dict[str, Callable[[], Made]] = {
     "queue": _queue,
     **{f"life-{protocol}": partial(_life, protocol) for protocol in LIVES},
     "requeue-race": _requeue_race,
+    "versions": _versions,
 }
 """Name -> what makes the figure, in the order of the course."""

@@ -15,7 +15,7 @@ from tdplib.vm import codes, decode
 from tdplib.vm.system import System
 from tdplib.words import role
 
-__all__ = ["life_of"]
+__all__ = ["life_of", "zappers"]
 
 SCENARIO = "requeue"
 """One vCPU, two memslot updates: small, and enough to queue a root twice."""
@@ -60,6 +60,12 @@ def life_of(protocol: str, scenario: object = SCENARIO) -> Life:
         only,
         changes,
     )
+
+
+def zappers(life: Life) -> frozenset[str]:
+    """Return the kinds of actors that take a root's last present SPTE."""
+    zaps = (c for c in life.changes if c.before.mapped and not c.after.mapped)
+    return frozenset(way.actor for change in zaps for way in change.ways)
 
 
 @dataclass(frozen=True)
