@@ -35,7 +35,6 @@ def made(name):
     return figure.FIGURES[name]()
 
 
-@cache
 def life(protocol_name, scenario="requeue"):
     return life_of(protocol_name, scenario)
 
