@@ -196,7 +196,7 @@ _ALONE = Scenario(name="alone", vcpus=1, updates=0)
 _CURSOR = Scenario(name="cursor", vcpus=1, updates=1)
 _TWO_TASKS = Scenario(name="two-tasks", updates=0, unload=0)
 _TWO_FAULTS = Scenario(name="two-faults", vcpus=1, faults=2, updates=1, first_gfn=1)
-_ROUNDS = Scenario(name="rounds", faults=2, updates=1, unload=0, roots=4)
+_MODES = Scenario(name="roots-two-modes", faults=2, updates=1, roots=4)
 _SHARED_WALK = Scenario(name="shared-walk", vcpus=1, updates=1, readers=1)
 
 DEFAULTS: dict[str, Scenario] = {
@@ -205,7 +205,7 @@ DEFAULTS: dict[str, Scenario] = {
     "lost-update": _TWO_TASKS,
     **dict.fromkeys(
         ("roots", *(f"roots-{bug}" for bug in ("lookup-no-get", "clear-late", "put-twice"))),
-        _ROUNDS,
+        _MODES,
     ),
     **dict.fromkeys(("shared-entries", "shared-zap", "shared-map"), _ONE_ENTRY),
     **dict.fromkeys(("map-alone", "fault-alone"), _ALONE),
@@ -213,7 +213,7 @@ DEFAULTS: dict[str, Scenario] = {
         ("zap-cursor", *(f"zap-cursor-{bug}" for bug in ("early-test", "no-test", "gives-up"))),
         _CURSOR,
     ),
-    "roots-plain-inc": Scenario(name="one-round", vcpus=1, faults=1, updates=1, unload=0),
+    "roots-plain-inc": Scenario(name="roots-one-mode", vcpus=1, updates=1),
     **dict.fromkeys(
         ("guest-entry", "request-first", "request-then-mark", "request-late", "mark-late"),
         _TWO_FAULTS,

@@ -226,6 +226,12 @@ def test_bad_scenarios_say_what_is_wrong(changes, words):
         scenarios.Scenario(**changes)
 
 
+def test_no_two_scenarios_share_a_name():
+    """A schedule code finds its scenario by the name alone."""
+    for each in (*scenarios.SCENARIOS.values(), *scenarios.DEFAULTS.values()):
+        assert scenarios.find(each.name) == each
+
+
 def test_unknown_scenario_words_name_the_nearest():
     with pytest.raises(TypeError, match="no 'vcpu'; did you mean 'vcpus'"):
         scenarios.vary("small", vcpu=2)
