@@ -216,7 +216,7 @@ def test_scenarios_are_values():
     ("changes", "words"),
     [
         ({"vcpus": 9}, "vcpus is 9"),
-        ({"levels": 2}, "levels is 2"),
+        ({"levels": 3}, "levels is 3"),
         ({"vcpus": 0, "updates": 0}, "nobody runs"),
         ({"vcpus": 1, "markers": 2}, "markers is 2, .* 0..1 here"),
     ],
