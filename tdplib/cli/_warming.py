@@ -52,6 +52,8 @@ def _refcounts() -> None:
 def _search() -> None:
     from tdplib import check, replay
     from tdplib.guards import guard
+    from tdplib.outlook import outlook
+    from tdplib.replay import Session
 
     # The first is large enough for the hash table to grow; the second ends in a deadlock, whose
     # shortest trace is found by kernels of its own.
@@ -60,3 +62,4 @@ def _search() -> None:
         if verdict.trace is not None:
             replay(verdict.trace.code)
     guard("def invariant(kvm):\n    return not kvm.arch.mmu_valid_gen\n", scenario="small")
+    outlook(Session("lost-update"))
