@@ -13,7 +13,8 @@ def vcpu_thread(kvm, vcpu, gfn, faults, unload):
     root = vcpu.arch.mmu.root
     read_lock(kvm.mmu_lock)
     WARN_ON_ONCE(kvm_tdp_mmu_map(vcpu, gfn) != RET_PF_FIXED)
-    WARN_ON_ONCE(not root.spt[gfn] & SPTE_MMU_PRESENT_MASK)
+    new = SPTE_MMU_PRESENT_MASK | PT_WRITABLE_MASK | (gfn + 1) << 12
+    WARN_ON_ONCE(root.spt[gfn] != new)
     WARN_ON_ONCE(kvm_tdp_mmu_map(vcpu, gfn) != RET_PF_SPURIOUS)
     root.spt[gfn] = REMOVED_SPTE
     WARN_ON_ONCE(kvm_tdp_mmu_map(vcpu, gfn) != RET_PF_RETRY)

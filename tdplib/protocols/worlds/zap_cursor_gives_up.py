@@ -16,21 +16,9 @@ def tdp_mmu_zap_spte(root, index, shared):
         tdp_mmu_set_spte_atomic(root, index, old, 0)
 
 
-def guest_writes(vcpu, gfn):
-    """The processor sets the dirty bit of the SPTE, if that is present."""
+def guest_runs(vcpu, gfn):
+    """The guest writes to its page: the processor sets the dirty bit, if the SPTE is present."""
     root = vcpu.arch.mmu.root
     old = root.spt[gfn]
     if old & SPTE_MMU_PRESENT_MASK:
         tdp_mmu_set_spte_atomic(root, gfn, old, old | PT_DIRTY_MASK)
-
-
-def vcpu_thread(kvm, vcpu, gfn, faults, unload):
-    """A vCPU faults its page in, writes to it and, if `unload`, drops its root."""
-    for n in range(faults):
-        ret = RET_PF_RETRY
-        while ret == RET_PF_RETRY:
-            vcpu_enter_guest(vcpu)
-            ret = direct_page_fault(vcpu, gfn)
-    guest_writes(vcpu, gfn)
-    if unload:
-        kvm_mmu_free_roots(vcpu)
