@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ..lang import symbols
 from ..lang.flow import Node
 from ..lang.ir import Place
@@ -30,37 +28,14 @@ HEX = ("u32", "u64", "role")
 
 
 def page_name(pointer: int) -> str:
-    """Return what a page pointer is called where every page is a root."""
+    """Return what a page pointer is called."""
     return "None" if pointer == 0 else f"root {pointer - 1}"
 
 
-Namer = Callable[[int], str]
-
-
-def namer(system: System, st) -> Namer:
-    """
-    Return what gives a page pointer its name in a state.
-
-    With two levels a page's role tells a root from a table below one; a page without a role (it is
-    fresh, or was freed) is a page.
-    """
-    if system.levels == 1:
-        return page_name
-
-    def name(pointer: int) -> str:
-        if pointer == 0:
-            return "None"
-        level = decode.level(system, st, pointer - 1)
-        what = {0: "page", system.levels: "root"}.get(level, "table")
-        return f"{what} {pointer - 1}"
-
-    return name
-
-
-def value_text(type_: str, value: int, name: Namer = page_name) -> str:
+def value_text(type_: str, value: int) -> str:
     """Return a field's value as people write it."""
     if type_ == "page":
-        return name(value)
+        return page_name(value)
     if type_ == "kvm_ptr":
         return "kvm" if value else "None"
     if type_ == "refcount_t" and value == symbols.REFCOUNT_SATURATED:
@@ -68,7 +43,7 @@ def value_text(type_: str, value: int, name: Namer = page_name) -> str:
     return f"{value:#x}" if type_ in HEX and value > 9 else str(value)
 
 
-def place_text(place: Place, obj: int | None, idx: int | None, called: Namer = page_name) -> str:
+def place_text(place: Place, obj: int | None, idx: int | None) -> str:
     """Return a place as people call it: "root 0's role.invalid"."""
     name = place.name
     if place.bit is not None:
@@ -80,7 +55,7 @@ def place_text(place: Place, obj: int | None, idx: int | None, called: Namer = p
     if idx is not None:
         name += f"[{idx}]"
     if place.owner == "page":
-        return f"{called(obj)}'s {name}" if obj else f"{name} of None"
+        return f"{page_name(obj)}'s {name}" if obj else f"{name} of None"
     if place.owner == "vcpu":
         return f"vCPU {obj}'s {name}"
     return name
@@ -98,11 +73,11 @@ def field_now(system: System, st, place: Place, obj: int, idx: int | None) -> in
     return (value >> place.bit[0]) & ((1 << place.bit[1]) - 1) if place.bit else value
 
 
-def said(system: System, h: Happened) -> str:
+def said(system: System, h: Happened, names: list[str]) -> str:
     """Return the sentence for one executed operation (without its actor)."""
     code = h.node.op.code
     if h.breaks:
-        return broken_attempt(system, h)
+        return broken_attempt(system, h, names)
     if h.node.op.place is not None and code in (
         "LOAD",
         "STORE",
@@ -116,22 +91,15 @@ def said(system: System, h: Happened) -> str:
         "REFDECTEST",
     ):
         return field_said(system, h)
-    return plain(h.node, h.obj, h.a, h.result, named_then(system, h))
-
-
-def named_then(system: System, h: Happened) -> Namer:
-    """Return what the pages at hand are called: a freed page as before it was freed."""
-    return namer(system, h.before if h.node.op.code in ("CALLRCU", "FREE") else h.after)
+    return plain(system, h.node, h.obj, h.a, h.result, names)
 
 
 def field_said(system: System, h: Happened) -> str:
     """Return the sentence for an operation on one field."""
     op, place = h.node.op, h.node.op.place
-    name = namer(system, h.after)
-    where, kind = place_text(place, h.obj, h.idx, name), place_type(place)
+    where, kind = place_text(place, h.obj, h.idx), place_type(place)
     old, new = (
-        value_text(kind, field_now(system, st, place, h.obj, h.idx), name)
-        for st in (h.before, h.after)
+        value_text(kind, field_now(system, st, place, h.obj, h.idx)) for st in (h.before, h.after)
     )
     if op.code == "LOAD":
         return f"reads {where}: {old}"
@@ -159,11 +127,11 @@ def field_said(system: System, h: Happened) -> str:
     return f"{verb}: {where} {old} -> {new}{tail}"
 
 
-def plain(node: Node, obj, a, result, page_name: Namer = page_name) -> str:
+def plain(system: System, node: Node, obj, a, result, names: list[str]) -> str:
     """
     Return the sentence for an operation that is not on one field.
 
-    `result` is None if it has not happened yet; `page_name` gives pages their names.
+    `result` is None if it has not happened yet.
     """
     op = node.op
     page = page_name(obj if op.place is not None and op.place.owner == "page" else (a or 0))
@@ -183,7 +151,7 @@ def plain(node: Node, obj, a, result, page_name: Namer = page_name) -> str:
         "SYNCBEGIN": "synchronize_rcu: notes who is inside a reader",
         "SYNCWAIT": "synchronize_rcu: all of them have left",
         "RCUBARRIER": "rcu_barrier: no callback is pending",
-        "ALLOC": f"allocates {page_name(result or 0)}" if done else "allocates a new page",
+        "ALLOC": f"allocates {page_name(result or 0)}" if done else "allocates a new root",
         "LISTFIRST": f"reads the list's first entry: {page_name(result or 0)}"
         if done
         else "reads the list's first entry",
@@ -238,7 +206,7 @@ def queued_instead(node: Node, next_is_wait: bool) -> str | None:
     return f"queues for {node.op.lock} as a writer: new readers now wait" if next_is_wait else None
 
 
-def broken_attempt(system: System, h: Happened) -> str:
+def broken_attempt(system: System, h: Happened, names: list[str]) -> str:
     """Return the sentence for an operation that broke a property and so did not happen."""
     op = h.node.op
     if (
@@ -247,8 +215,7 @@ def broken_attempt(system: System, h: Happened) -> str:
         and op.code in KINDS
         and KINDS[op.code] in ("read", "write", "rmw")
     ):
-        name = namer(system, h.before)
-        where = place_text(op.place, h.obj, h.idx, name)
+        where = place_text(op.place, h.obj, h.idx)
         reference = {
             "REFINC": "tries to take a reference",
             "REFINCNZ": "tries to take a reference",
@@ -261,12 +228,12 @@ def broken_attempt(system: System, h: Happened) -> str:
             KINDS[op.code]
         ]
         tail = (
-            f" to {value_text(place_type(op.place), h.a, name)}"
+            f" to {value_text(place_type(op.place), h.a)}"
             if op.code == "STORE" and h.a is not None
             else ""
         )
         return f"{verb} {where}{tail}"
-    return plain(h.node, h.obj, h.a, None, namer(system, h.before))
+    return plain(system, h.node, h.obj, h.a, None, names)
 
 
 def count_text(system: System, h: Happened) -> str:
@@ -280,17 +247,17 @@ def count_text(system: System, h: Happened) -> str:
     return f" is {field_now(system, h.before, place, h.obj, h.idx)}"
 
 
-def next_text(node: Node, values: tuple, name: Namer = page_name) -> str:
+def next_text(node: Node, values: tuple) -> str:
     """Return what an actor will do next, in words."""
     op = node.op
     obj, idx, a, _b = values
     kind = KINDS.get(op.code)
     if op.place is not None and op.lock is None and kind in ("read", "write", "rmw"):
-        where = place_text(op.place, obj, idx, name)
+        where = place_text(op.place, obj, idx)
         if kind == "read":
             return f"reads {where}"
         if op.code == "STORE":
-            return f"sets {where} to {value_text(place_type(op.place), a, name)}"
+            return f"sets {where} to {value_text(place_type(op.place), a)}"
         verb = {
             "XCHG": "xchg",
             "CMPXCHG": "cmpxchg",
@@ -302,4 +269,4 @@ def next_text(node: Node, values: tuple, name: Namer = page_name) -> str:
         return f"{verb} {where}"
     if op.code == "FLUSHWAIT":
         return "flush: waits until what it noted has finished"
-    return plain(node, obj, a, None, name)
+    return plain(None, node, obj, a, None, [])
