@@ -19,7 +19,7 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "vcpus": (0, 4), "faults": (1, 4), "unload": (0, 1), "updates": (0, 4), "nx_toggles": (0, 2),
     "notifiers": (0, 2), "markers": (0, 4), "zap_all": (0, 1), "readers": (0, 2),
     "workers": (0, 2),
-    "entries": (1, 4), "levels": (1, 1), "roots": (0, 8), "first_gfn": (0, 3),
+    "entries": (1, 4), "levels": (1, 2), "roots": (0, 8), "first_gfn": (0, 3),
     "root_role": (0, 0xFFFFFFFF),
 }  # fmt: skip
 """Lowest and highest value of each number of a scenario."""
@@ -49,7 +49,7 @@ class Scenario:
     What runs in one check; immutable and hashable. All sizes are counts, bounds in `BOUNDS`.
 
     name : shown to people
-    vcpus, faults : vCPU `v` faults that often at gfn ``(first_gfn + v) % entries``
+    vcpus, faults : vCPU `v` faults that often at gfn `first_gfn` + `v`, round the end of the table
     unload : 1 if each vCPU drops its root in the end
     updates : memslot updates, an actor each
     nx_toggles : NX huge page toggles, an actor each
@@ -61,11 +61,12 @@ class Scenario:
         some worlds have a `reader_thread`, and they say what it does
     workers : workers of the queue; a protocol without a queue has none, whatever stands here
     entries : SPTEs of a table
-    levels : levels of a table; the protocols know one
-    roots : root slots, never reused; 0 (the default): as many as a correct protocol can need,
-        but 8 at most
+    levels : levels of a table, 1 or 2: with two, a root's SPTEs lead to tables of leaves
+    roots : page slots, for roots and the tables below them, never reused; 0 (the default): as many
+        as a correct protocol can need, but 8 at most
     first_gfn : gfn of vCPU 0's faults
-    root_role : the role word a vCPU asks for (0x784: level 4, direct, access 7)
+    root_role : the role word a vCPU asks for (0x784: level 4, direct, access 7); with two levels
+        its level is 2, whatever is given
 
     Raises
     ------
@@ -100,6 +101,8 @@ class Scenario:
                 f"scenario: markers is {self.markers}, but the markers are vCPUs: "
                 f"must be in 0..{self.vcpus} here"
             )
+        if self.levels > 1:
+            object.__setattr__(self, "root_role", self.root_role & ~0xF | self.levels)
         if self.roots == 0:
             object.__setattr__(self, "roots", min(BOUNDS["roots"][1], self._roots_needed()))
 
@@ -117,11 +120,23 @@ class Scenario:
         """
         if not self.vcpus:
             return 1
-        return self.vcpus + self.updates + self.nx_toggles + min(self.markers, 1)
+        roots = self.vcpus + self.updates + self.nx_toggles + min(self.markers, 1)
+        return roots + (self._tables_needed(roots) if self.levels > 1 else 0)
+
+    def _tables_needed(self, roots: int) -> int:
+        """
+        Bound the tables of leaves a correct protocol allocates.
+
+        A vCPU allocates one where it finds none: once a root at most. Whoever links one is through
+        with that fault; each of the others may have allocated one in vain meanwhile.
+        """
+        links = self.vcpus * self.faults
+        lost = links * (self.vcpus - 1) if self.faults > 1 else links * (self.vcpus - 1) // 2
+        return min(roots * self.vcpus, links + lost)
 
     def gfn(self, vcpu: int) -> int:
-        """Return the gfn at which vCPU number `vcpu` faults, ``0 <= gfn < entries``."""
-        return (self.first_gfn + vcpu) % self.entries
+        """Return the gfn at which vCPU number `vcpu` faults, ``0 <= gfn < entries ** levels``."""
+        return (self.first_gfn + vcpu) % self.entries**self.levels
 
     def actors(self, protocol: Any) -> tuple[ActorSpec, ...]:
         """
@@ -185,6 +200,11 @@ SCENARIOS: dict[str, Scenario] = {
         Scenario(name="notifier", updates=1, notifiers=1),
         Scenario(name="zap-all", vcpus=1, updates=1, zap_all=1, first_gfn=1),
         Scenario(name="three-vcpus", vcpus=3, entries=3),
+        Scenario(name="two-levels", vcpus=1, updates=1, levels=2, first_gfn=3, roots=4),
+        Scenario(
+            name="two-levels-notifier", vcpus=1, updates=1, notifiers=1, levels=2, first_gfn=3
+        ),
+        Scenario(name="two-levels-vcpus", updates=1, levels=2, first_gfn=2),
     )
 }
 """The named scenarios. ``small`` has at most 30,000 states without any reduction."""
@@ -196,7 +216,7 @@ _ALONE = Scenario(name="alone", vcpus=1, updates=0)
 _CURSOR = Scenario(name="cursor", vcpus=1, updates=1, unload=0)
 _TWO_TASKS = Scenario(name="two-tasks", updates=0, unload=0)
 _TWO_FAULTS = Scenario(name="two-faults", vcpus=1, faults=2, updates=1, first_gfn=1)
-_ROUNDS = Scenario(name="rounds", faults=2, updates=1, unload=0, roots=4)
+_MODES = Scenario(name="roots-two-modes", faults=2, updates=1, roots=4)
 _SHARED_WALK = Scenario(name="shared-walk", vcpus=1, updates=1, readers=1)
 
 DEFAULTS: dict[str, Scenario] = {
@@ -205,7 +225,7 @@ DEFAULTS: dict[str, Scenario] = {
     "lost-update": _TWO_TASKS,
     **dict.fromkeys(
         ("roots", *(f"roots-{bug}" for bug in ("lookup-no-get", "clear-late", "put-twice"))),
-        _ROUNDS,
+        _MODES,
     ),
     **dict.fromkeys(("shared-entries", "shared-zap", "shared-map"), _ONE_ENTRY),
     **dict.fromkeys(("map-alone", "zap-alone", "fault-alone"), _ALONE),
@@ -214,7 +234,7 @@ DEFAULTS: dict[str, Scenario] = {
         _CURSOR,
     ),
     "zap-race": Scenario(name="race", vcpus=1, updates=1, entries=1, unload=0),
-    "roots-plain-inc": Scenario(name="one-round", vcpus=1, faults=1, updates=1, unload=0),
+    "roots-plain-inc": Scenario(name="roots-one-mode", vcpus=1, updates=1),
     **dict.fromkeys(
         ("guest-entry", "request-first", "request-then-mark", "request-late", "mark-late"),
         _TWO_FAULTS,

@@ -9,6 +9,7 @@ from reference_memory import (
     ALLOCATED,
     FLUSHING,
     FREED,
+    GFN,
     INVALID,
     LARGEST,
     MARKED,
@@ -17,10 +18,13 @@ from reference_memory import (
     NOTED,
     PRESENT,
     REQUESTS,
+    ROLE_BITS,
     STATE,
     SYNCING,
+    TABLES,
     UNALLOCATED,
     WAITS,
+    WRITABLE,
     ZAPPED,
     Blocked,
     Bound,
@@ -552,6 +556,16 @@ def kvm_check_request(m, request, vcpu):
 # pages and the model's own notes
 
 
+@primitive("v", visible=False)
+def make_nonleaf_spte(m, page):
+    return 0 if page is None else PRESENT | WRITABLE | TABLES + page << 12
+
+
+@primitive("v", visible=False)
+def spte_to_child_sp(m, spte):
+    return m.child(spte)
+
+
 @primitive("v")
 def tdp_mmu_alloc_sp(m, vcpu):
     for page in range(m.memory.pages):
@@ -577,11 +591,21 @@ def model_update_returns(m, kvm):
 
 @primitive("vv")
 def model_notifier_returns(m, kvm, index):
-    if not 0 <= index < m.memory.entries:
+    entries, levels = m.memory.entries, m.memory.levels
+    if not 0 <= index < entries**levels:
         raise Broken("no-oops")
-    if any(m.mem[m.page(page, m.memory.spt + index)] & PRESENT for page in m.pages()):
+    tables = [
+        page for page in m.pages() if levels == 1 or leaves_from(m, page) == index - index % entries
+    ]
+    if any(m.entries(page)[index % entries] & PRESENT for page in tables):
         raise Broken("notifier-complete")
     return 0
+
+
+def leaves_from(m, page):
+    """The first gfn of a table of leaves, None for another table."""
+    shift, width = ROLE_BITS["level"]
+    return m.mem[m.page(page, GFN)] if m.role(page) >> shift & (1 << width) - 1 == 1 else None
 
 
 def noted_page(m, page):

@@ -33,6 +33,8 @@ for _name, _width in _ROLE:
     _shift += _width
 INVALID = 1 << ROLE_BITS["invalid"][0]
 PRESENT = 1 << 11
+WRITABLE = 1 << 1
+TABLES = 0x100  # the frame of slot 0's table; slot n's is n further on
 
 # Choice: "atomic_t (8 bits)" is taken as 0..255.
 LARGEST = {
@@ -92,7 +94,7 @@ PAGE = {
 }
 # Cells by number: of a vCPU, of a page (five that are no fields, two fields), of an actor.
 REQUESTS = 0
-STATE, WAITS, NEXT, ZAPPED, MARKED, ROLE, COUNT = range(7)
+STATE, WAITS, NEXT, ZAPPED, MARKED, ROLE, COUNT, GFN = range(8)
 NESTING, FLUSHING, SYNCING, NOTED = range(4)  # the cells of an actor
 STRUCTS = {
     "kvm": ("kvm", ()),
@@ -146,6 +148,7 @@ class Memory:
             (bit,): Field("role", bit, "bits", 0, *where) for bit, where in ROLE_BITS.items()
         }
         self.entries, self.pages, self.vcpus = sizes["entries"], sizes["pages"], sizes["vcpus"]
+        self.levels = sizes["levels"]
         kvm, vcpu, self.fresh = (
             [value for _, value in structs[kind].values()] for kind in ("kvm", "vcpu", "page")
         )
@@ -251,7 +254,7 @@ class Machine:
         field, pointer, index = ref
         if field.type == "root" and value is not None and self.role(value) & INVALID:
             raise Broken("no-invalid-root-loaded")
-        if index is not None and value & ~old & PRESENT and self.role(pointer) & INVALID:
+        if index is not None and value & ~old & PRESENT and self.under_invalid(pointer):
             raise Broken("no-spte-under-invalid-root")
         if field.type in ("role", "bits") and old & ~value & INVALID:
             raise Broken("invalid-monotone")
@@ -264,10 +267,29 @@ class Machine:
         """The reference count of a page."""
         return self.mem[self.page(page, COUNT)]
 
-    def present(self, page):
+    def entries(self, page):
         """The entries of a page."""
         first = self.page(page, self.memory.spt)
-        return any(spte & PRESENT for spte in self.mem[first : first + self.memory.entries])
+        return self.mem[first : first + self.memory.entries]
+
+    def present(self, page):
+        """Whether an entry of a page is present."""
+        return any(spte & PRESENT for spte in self.entries(page))
+
+    def child(self, spte):
+        """The page whose table an SPTE leads to, None if it leads to none."""
+        slot = (spte >> 12 & (1 << 40) - 1) - TABLES
+        return slot if spte > 0 and spte & PRESENT and 0 <= slot < self.memory.pages else None
+
+    def parents(self, page):
+        """The pages of which an entry leads to the table of a page: none with one level."""
+        if self.memory.levels == 1:
+            return []
+        return [up for up in self.pages() if page in map(self.child, self.entries(up))]
+
+    def under_invalid(self, page):
+        """Whether a page, or the page its table hangs below, is invalid."""
+        return any(self.role(p) & INVALID for p in (page, *self.parents(page)[:1]))
 
     # freeing
 
@@ -315,7 +337,7 @@ class Machine:
         root = self.memory.fields["vcpu"]["arch", "mmu", "root"]
         loaded = [self.load((root, vcpu, None)) for vcpu in range(self.memory.vcpus)]
         for page in self.pages():
-            if self.mem[self.page(page, WAITS)]:
+            if self.mem[self.page(page, WAITS)] or self.parents(page):
                 continue
             expected = loaded.count(page) + (0 if self.role(page) & INVALID else owned)
             if self.count(page) != expected or expected == 0:

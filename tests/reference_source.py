@@ -51,10 +51,61 @@ BUILT_IN = {
     "PG_LEVEL_2M": 2,
     "PG_LEVEL_1G": 3,
 }
+SHAPE = ("PT_ENTRIES", "PT_LEVELS", "KVM_MAX_VCPUS")
 LIST_HEADERS = ("list_for_each_entry", "list_for_each_entry_rcu")
-PAGE_CALLS = {"tdp_mmu_alloc_sp", "container_of"} | {
+PAGE_CALLS = {"tdp_mmu_alloc_sp", "container_of", "spte_to_child_sp"} | {
     f"list_{which}_or_null{suffix}" for which in ("first", "next") for suffix in ("", "_rcu")
 }
+
+
+def chosen(body, shape, may_be_empty=False):
+    """
+    The statements that are left once every `if` on the scenario's shape is decided.
+
+    A body that had statements and has none left does nothing, in one statement.
+    """
+    left = []
+    for s in body:
+        if isinstance(s, ast.If | ast.While | ast.For):
+            s.body = chosen(s.body, shape)
+        if isinstance(s, ast.If):
+            s.orelse = chosen(s.orelse, shape, may_be_empty=True)
+        decided = shape_value(s.test, shape) if isinstance(s, ast.If) else None
+        left += [s] if decided is None else s.body if decided else s.orelse
+    if statements(body) and not statements(left) and not may_be_empty:
+        left.append(ast.copy_location(ast.Pass(), body[0]))
+    return left
+
+
+def statements(body):
+    """Those of a body that are no bare constants."""
+    return [s for s in body if not isinstance(s, ast.Expr) or not isinstance(s.value, ast.Constant)]
+
+
+def shape_value(test, shape):
+    """What a test of nothing but shape constants (one at least) and numbers is worth, or None."""
+    for node in ast.walk(test):
+        if isinstance(node, ast.Attribute | ast.Subscript | ast.Call | ast.BinOp):
+            return None
+        if isinstance(node, ast.Name) and node.id not in shape:
+            return None
+    if not any(isinstance(node, ast.Name) for node in ast.walk(test)):
+        return None
+    return bool(truth(test, shape))
+
+
+def truth(e, shape):
+    """The value of a test that `shape_value` lets through."""
+    if isinstance(e, ast.Name):
+        return shape[e.id]
+    if isinstance(e, ast.Constant):
+        return e.value
+    if isinstance(e, ast.UnaryOp):
+        return UNARY[type(e.op)](truth(e.operand, shape))
+    if isinstance(e, ast.BoolOp):
+        parts = [truth(part, shape) for part in e.values]
+        return all(parts) if isinstance(e.op, ast.And) else any(parts)
+    return COMPARISONS[type(e.ops[0])](truth(e.left, shape), truth(e.comparators[0], shape))
 
 
 class Program:
@@ -70,6 +121,9 @@ class Program:
             for item in ast.parse(text).body:
                 self._top_level(item)
         self.given = {**BUILT_IN, **constants}
+        shape = {name: constants[name] for name in SHAPE}
+        for function in self.functions.values():
+            function.body = chosen(function.body, shape)
         self.constants = {**self.given, **{n: self.fold(e) for n, e in self.values.items()}}
         self.work_function = next(
             (c.args[1].id for c in self._calls() if c.func.id == "INIT_WORK"), None

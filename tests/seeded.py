@@ -6,6 +6,7 @@ Seeded bugs, data for tests: for every property a small program that breaks it, 
 
 import seeded_locks
 import seeded_roots
+import seeded_tables
 from seeded_kit import PREFIX, SEEDS, Seed
 
-__all__ = ["PREFIX", "SEEDS", "Seed", "seeded_locks", "seeded_roots"]
+__all__ = ["PREFIX", "SEEDS", "Seed", "seeded_locks", "seeded_roots", "seeded_tables"]

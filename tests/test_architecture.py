@@ -25,7 +25,7 @@ LAYERS = {
     "lang.independence": 3, "lang.ir": 3, "lang.kernel": 3, "lang.kernel._stub": 3,
     "lang.kernel.atomics": 3, "lang.kernel.constants": 3, "lang.kernel.locks": 3,
     "lang.kernel.model": 3, "lang.kernel.rcu": 3, "lang.kernel.work": 3, "lang.lower": 3,
-    "lang.parsing": 3, "lang.source": 3, "lang.symbols": 3, "lang.values": 3,
+    "lang.parsing": 3, "lang.shape": 3, "lang.source": 3, "lang.symbols": 3, "lang.values": 3,
     "lang.world": 3,
     # 4: its machine
     "vm": 4, "vm._entry": 4, "vm._execute": 4, "vm._look": 4, "vm._memo": 4, "vm._memory": 4,
@@ -46,9 +46,10 @@ LAYERS = {
     "draw": 8, "draw._locks": 8, "draw._plan": 8, "draw._rows": 8, "draw._strip": 8,
     "draw._svg": 8, "draw.board": 8, "draw.dot": 8, "draw.page": 8, "draw.perfetto": 8,
     "draw.swimlanes": 8, "draw.figures": 8, "draw.figures._parts": 8, "draw.figures.life": 8,
-    "draw.figures.roleword": 8,
+    "draw.figures.locks": 8, "draw.figures.queue": 8, "draw.figures.roleword": 8,
+    "draw.figures.tables": 8, "draw.figures.versions": 8,
     # 9: what people hold in their hands
-    "figure": 9, "figure.lives": 9,
+    "figure": 9, "figure.holds": 9, "figure.lives": 9, "figure.queueing": 9,
     "widgets": 9, "widgets.interleaver": 9, "widgets.snapshot": 9,
     "labs": 9, "labs.breaking": 9, "labs.build": 9, "labs.changes": 9, "labs.detours": 9,
     "labs.ending": 9, "labs.exercise": 9, "labs.guarding": 9, "labs.hints": 9,

@@ -52,6 +52,14 @@ def nasty_trace():
     return trace
 
 
+def test_the_tasks_of_a_world_are_named_and_not_counted():
+    trace = fake_trace()
+    trace.protocol = "lost-update"
+    for picture in (swimlanes(trace), page_of(trace)):
+        assert "vCPU 0, vCPU 1, update 0, update 1, zap worker" in picture
+        assert "1 fault each" not in picture
+
+
 def test_swimlanes_tell_the_story():
     said = texts(swimlanes(fake_trace()))
     assert "patch-22-skip-invalid: breaks zap-complete" in said

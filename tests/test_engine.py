@@ -6,6 +6,8 @@ import reference
 from engine import ALL, NONE, SOME, differences, fast, make, paths, protocol, reductions
 from random_programs import SEEDS as RANDOM
 from random_programs import random_program
+from random_tables import SEEDS as TABLES
+from random_tables import random_table_program
 from seeded import SEEDS
 
 from tdplib.protocols import names
@@ -27,6 +29,8 @@ SMALL = [
     ("xchg-plain-rmw", "small-markers"),
     ("v5.18", "small-markers"),
     ("patch-22", "small-markers"),
+    *[(name, "two-levels") for name in names()],
+    *[(name, "two-levels-notifier") for name in ("v5.18", "v6.6", "delist-at-queue")],
 ]
 """Protocols with scenarios small enough for the reference."""
 
@@ -45,6 +49,16 @@ def test_random(chunk):
         if found:
             wrong[program.seed] = found
     assert not wrong, f"seeds {[*wrong]}: {wrong}"
+
+
+@pytest.mark.parametrize("chunk", [TABLES[k : k + CHUNK] for k in range(0, len(TABLES), CHUNK)])
+def test_random_tables(chunk):
+    wrong = {}
+    for program in map(random_table_program, chunk):
+        found = differences(program.units, program.actors, program.params)
+        if found:
+            wrong[program.seed] = found
+    assert not wrong, f"seeds {[*wrong]} of random_table_program: {wrong}"
 
 
 @pytest.mark.parametrize(("name", "scenario"), SMALL)

@@ -12,13 +12,19 @@ from engine import protocol
 from reference import World
 from reference_memory import COUNT, INVALID, PRESENT, ROLE, STATE, UNALLOCATED
 
-from tdplib import figure
+from tdplib import figure, protocols, replay
 from tdplib.draw import _svg, render_dot
 from tdplib.draw.figures import life as life_module
 from tdplib.draw.figures.life import State
-from tdplib.errors import BadValueError
-from tdplib.figure.lives import life_of
+from tdplib.draw.figures.locks import CHART, agrees
+from tdplib.draw.figures.versions import EVENTS
+from tdplib.errors import BadValueError, TdplibError
+from tdplib.figure import queueing
+from tdplib.figure.holds import holds_of
+from tdplib.figure.lives import life_of, zappers
+from tdplib.figure.queueing import moments
 from tdplib.words import role
+from tdplib.words.gfn import FOUR_LEVELS
 
 SVG = "{http://www.w3.org/2000/svg}"
 ALL = pytest.mark.parametrize("name", figure.names())
@@ -29,7 +35,6 @@ def made(name):
     return figure.FIGURES[name]()
 
 
-@cache
 def life(protocol_name, scenario="requeue"):
     return life_of(protocol_name, scenario)
 
@@ -109,6 +114,25 @@ def test_a_figure_by_name():
     assert figure.stem("life-v5.18") == "life_v5_18"
 
 
+# --- page tables -------------------------------------------------------------------------------
+
+
+def test_the_tables_are_walked_as_the_arithmetic_says():
+    dot, said = made("tables").dot, set(texts(made("tables").picture.svg))
+    for gfn in (0x12345, 0x12346, 0x12400, 0x40000, 0x8000000):
+        way, at = FOUR_LEVELS.indices(gfn), "t1"
+        for index in way:
+            (there,) = re.findall(rf'{at} -> (\w+) \[label="\[{index}\]"', dot)
+            assert f"[{index}]" in said
+            at = there
+            if not at.startswith("t"):
+                break
+        assert at == f"g{gfn:x}", "the walk ends at the memory it is for"
+    assert {"4K of memory", "2M of memory", "1G of memory"} <= said
+    assert {"bits 56 to 48", "bits 20 to 12", "an SPTE maps 512G"} <= said
+    assert "2 levels of 2 entries, 4 gfns" in said
+
+
 # --- the role word -----------------------------------------------------------------------------
 
 
@@ -123,6 +147,61 @@ def test_the_role_word_is_that_of_the_layouts():
     assert said.count("was 11") == said.count("was 12") == said.count("was 13") == 1
     assert said.count("new") == 3
     assert {"7 \u2192 f", "0 \u2192 1", "4 bits, before 3"} <= set(said)
+
+
+# --- locks -------------------------------------------------------------------------------------
+
+
+PLACES = tuple(row.place for row in CHART if row.place)
+
+
+def disagreeing(protocol_name):
+    """The rows of the chart that the code of a protocol contradicts."""
+    seen = holds_of(protocol_name, PLACES)
+    return [row.what for row in CHART if row.place and not agrees(row, seen[row.place])]
+
+
+def test_the_chart_of_locks_is_what_v518_does():
+    assert disagreeing("v5.18") == []
+    assert "differs" not in texts(made("locks").picture.svg)
+    assert len(PLACES) == 9
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("flush-under-mmu-lock", "a fast zap waits for the queue"),
+        ("invalid-after-unlock", "a fast zap waits for the queue"),
+        ("patch-22", "a vCPU drops its root"),  # it zaps there, and yields
+    ],
+)
+def test_another_protocol_contradicts_the_chart(name, what):
+    assert what in disagreeing(name)
+
+
+# --- the queue ---------------------------------------------------------------------------------
+
+
+def test_the_queue_is_that_of_its_run():
+    run = moments()
+    assert [m.board["queue"] for m in run] == [[0], [0, 1], [1], [], []]
+    assert [[r["index"] for r in m.board["roots"] if r["running"]] for m in run] == [
+        [], [], [0], [1], [],
+    ]  # fmt: skip
+    counts = [[r["refcount"] for r in m.board["roots"]] for m in run]
+    assert counts == [[1], [1, 2], [1, 2], [0, 2], [0, 1]]
+    said = texts(made("queue").picture.svg)
+    assert said.count("root 0 and root 1") == 2
+    assert "has returned" in said
+    replayed = replay(run[-1].board["code"]).boards()
+    for moment in run:
+        assert replayed[moment.board["step"]]["roots"] == moment.board["roots"]
+
+
+def test_a_run_that_goes_another_way_is_an_error(monkeypatch):
+    monkeypatch.setattr(queueing, "_MOST", 3)
+    with pytest.raises(TdplibError, match="is lost before: vCPU 0"):
+        moments()
 
 
 # --- the lives ---------------------------------------------------------------------------------
@@ -193,18 +272,8 @@ def test_a_life_is_that_of_the_slow_explorer(name):
     assert pairs(name, "small") == slow_pairs(name, "small")
 
 
-def zappers(name):
-    """The kinds of actors that take a root's last present SPTE."""
-    return {
-        way.actor
-        for change in life(name).changes
-        if change.before.mapped and not change.after.mapped
-        for way in change.ways
-    }
-
-
 def test_who_zaps_in_which_version():
-    assert {name: zappers(name) for name in figure.LIVES} == {
+    assert {name: zappers(life(name)) for name in figure.LIVES} == {
         "v5.17": {"vcpu", "update"},
         "patch-22": {"vcpu", "worker"},
         "v5.18": {"worker"},
@@ -240,3 +309,30 @@ def test_a_state_without_a_place_is_an_error(monkeypatch):
     monkeypatch.setattr(life_module, "_PLACES", {})
     with pytest.raises(BadValueError, match="no place for State"):
         life_module.life_figure(life("v6.6"))
+
+
+# --- the versions ------------------------------------------------------------------------------
+
+
+def test_the_history_is_that_of_the_protocols():
+    for event in (event for event in EVENTS if event.protocol):
+        text = protocols.load(event.protocol).units[-1].text
+        assert all(commit in text for commit in event.commits), event.protocol
+    told = [event.protocol for event in EVENTS if event.protocol]
+    assert told == [row.name for row in protocols.TABLE if row.name in told], "in their order"
+    assert [name for name in told if name in figure.HISTORY] == list(figure.HISTORY)
+
+
+def test_the_bars_say_who_zaps():
+    root = ElementTree.fromstring(made("versions").picture.svg)
+    bars = [e.attrib for e in root.iter(f"{SVG}rect") if e.attrib["width"] == "18"]
+    ends = {}
+    for bar in bars:
+        lane = bar["style"][-4:-1]
+        ends.setdefault((lane, float(bar["y"])), []).append(float(bar["y"]) + float(bar["height"]))
+    vcpu, worker = (min(y for lane, y in ends if lane == name) for name in ("-a0", "-a3"))
+    first, second = sorted(y for lane, y in ends if lane == "-a2")
+    assert first == vcpu < worker, "vCPU and update zap at first"
+    assert max(ends["-a2", first]) == worker, "the worker comes, the update stops"
+    assert worker < max(ends["-a0", vcpu]) < second, "then the vCPU stops"
+    assert max(ends["-a3", worker]) == second, "the worker goes, the update zaps again"

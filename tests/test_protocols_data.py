@@ -216,7 +216,7 @@ def test_scenarios_are_values():
     ("changes", "words"),
     [
         ({"vcpus": 9}, "vcpus is 9"),
-        ({"levels": 2}, "levels is 2"),
+        ({"levels": 3}, "levels is 3"),
         ({"vcpus": 0, "updates": 0}, "nobody runs"),
         ({"vcpus": 1, "markers": 2}, "markers is 2, .* 0..1 here"),
     ],
@@ -224,6 +224,12 @@ def test_scenarios_are_values():
 def test_bad_scenarios_say_what_is_wrong(changes, words):
     with pytest.raises(BadValueError, match=words):
         scenarios.Scenario(**changes)
+
+
+def test_no_two_scenarios_share_a_name():
+    """A schedule code finds its scenario by the name alone."""
+    for each in (*scenarios.SCENARIOS.values(), *scenarios.DEFAULTS.values()):
+        assert scenarios.find(each.name) == each
 
 
 def test_unknown_scenario_words_name_the_nearest():

@@ -498,7 +498,7 @@ def test_the_table_of_sentences_is_complete():
     for code in OPS[OPS.index("RLOCK") :]:
         assert code not in fields
         node = Node(**{**vars(_first_node()), "op": replace(op, code=code, lock="mmu_lock")})
-        words = narrate.plain(None, node, None, 1, None, [])
+        words = narrate.plain(node, None, 1, None)
         assert words != code.lower(), code
         assert code in narrate.KINDS
 

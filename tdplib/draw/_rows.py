@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from tdplib.draw._svg import CODE_SIZE, text_width, wrap
 from tdplib.properties import PROPERTIES
+from tdplib.protocols import world_names
 
-__all__ = ["Line", "Row", "end_words", "kind_of", "rows_of", "scenario_words"]
+__all__ = ["Line", "Row", "cast_words", "end_words", "kind_of", "rows_of", "scenario_words"]
 
 MOST_ACTIONS = 6
 """Actions shown of one step; the others are counted."""
@@ -137,6 +138,13 @@ _WORDS = {
     "nx_toggles": "NX toggle", "notifiers": "notifier walk", "markers": "marker",
     "zap_all": "zap-all", "readers": "reader",
 }  # fmt: skip
+
+
+def cast_words(trace: object) -> str:
+    """Return in words who takes part; of a world by name: its tasks may do other things."""
+    if trace.protocol in world_names():
+        return ", ".join(trace.actors)
+    return scenario_words(trace.scenario)
 
 
 def scenario_words(scenario: object) -> str:

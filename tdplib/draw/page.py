@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tdplib.draw._rows import end_words, kind_of, scenario_words
+from tdplib.draw._rows import cast_words, end_words, kind_of
 from tdplib.draw._svg import ACTOR_COLOURS, COLOURS, STYLE, escape
 from tdplib.draw.board import board_svg
 from tdplib.draw.swimlanes import swimlanes
@@ -81,7 +81,7 @@ def to_html(trace: object) -> str:
     panels = [_start_panel(boards[0])]
     panels += [_panel(trace, step, boards[step.number]) for step in trace.steps]
     style = COLOURS.replace("SELF", ":root") + STYLE + _STYLE
-    scenario, code = escape(scenario_words(trace.scenario)), escape(trace.code)
+    scenario, code = escape(cast_words(trace)), escape(trace.code)
     parts = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width,initial-scale=1">',

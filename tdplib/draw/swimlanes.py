@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from tdplib.draw._locks import draw_lock, holdings, lock_kinds, lock_names
 from tdplib.draw._plan import HEAD, MARGIN, NUMBER, WIDTH, Plan, plan_of, strip_left
-from tdplib.draw._rows import Line, Row, end_words, kind_of, scenario_words
+from tdplib.draw._rows import Line, Row, cast_words, end_words, kind_of
 from tdplib.draw._strip import draw_strip
 from tdplib.draw._svg import ACTOR_COLOURS, CODE_SIZE, Svg, fit, text_width, wrap
 
@@ -63,7 +63,7 @@ def _draw_head(svg: Svg, plan: Plan) -> None:
     svg.text(MARGIN, 34, fit(_title(trace), WIDTH - 2 * MARGIN, 17), "head")
     switches = sum(bool(step.switch) for step in trace.steps)
     counts = f"{_count(len(trace.steps), 'step')}, {_count(switches, 'switch', 'switches')}"
-    svg.text(MARGIN, 56, fit(f"{scenario_words(trace.scenario)}; {counts}", 860), "soft")
+    svg.text(MARGIN, 56, fit(f"{cast_words(trace)}; {counts}", 860), "soft")
     _draw_legend(svg, plan)
     for actor in plan.lanes:
         for row, word in enumerate(trace.actors[actor].split(" ", 1)):

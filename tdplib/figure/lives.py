@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from tdplib.vm import codes, decode
 from tdplib.vm.system import System
 from tdplib.words import role
 
-__all__ = ["life_of"]
+__all__ = ["life_of", "zappers"]
 
 SCENARIO = "requeue"
 """One vCPU, two memslot updates: small, and enough to queue a root twice."""
@@ -27,6 +28,7 @@ _NEW, _LISTED, _USED = range(3)
 """What a root remembers: never listed; listed; it has had a present SPTE."""
 
 
+@cache
 def life_of(protocol: str, scenario: object = SCENARIO) -> Life:
     """
     Return the life of the first root in `scenario`, over all interleavings of it.
@@ -62,6 +64,12 @@ def life_of(protocol: str, scenario: object = SCENARIO) -> Life:
     )
 
 
+def zappers(life: Life) -> frozenset[str]:
+    """Return the kinds of actors that take a root's last present SPTE."""
+    zaps = (c for c in life.changes if c.before.mapped and not c.after.mapped)
+    return frozenset(way.actor for change in zaps for way in change.ways)
+
+
 @dataclass(frozen=True)
 class _Look:
     """The root in one state of the machine, and whether somebody holds mmu_lock for write."""
@@ -85,10 +93,10 @@ def _look(system: System, row: np.ndarray) -> _Look:
     def of(name: str, index: int = 0) -> int:
         return decode.lookup(system, row, "page", name, _ROOT, index)
 
-    writer = bool(decode.holders(system, row)["mmu_lock"]["writer"])
     stage = of("state")
     if stage == codes.UNALLOCATED:
-        return _Look(None, writer)
+        return _Look(None, False)
+    writer = bool(decode.holders(system, row)["mmu_lock"]["writer"])
     if stage != codes.ALLOCATED:
         return _Look(State("freed" if stage == codes.FREED else "waiting"), writer)
     mapped = any(of("spt", k) >> codes.PRESENT_BIT & 1 for k in range(system.entries))

@@ -28,7 +28,8 @@ SIMPLE = {
     "list_next_or_null": "LISTNEXT", "queue_work": "QUEUE", "kvm_make_all_cpus_request": "REQALL",
     "kvm_make_request": "REQMAKE", "kvm_test_request": "REQTEST", "kvm_check_request": "REQCHECK",
     "WARN_ON": "WARN", "WARN_ON_ONCE": "WARN", "BUG_ON": "WARN", "KVM_BUG_ON": "WARN",
-    "tdp_mmu_alloc_sp": "ALLOC", "model_notifier_returns": "NOTRETURN",
+    "tdp_mmu_alloc_sp": "ALLOC", "make_nonleaf_spte": "NONLEAF", "spte_to_child_sp": "CHILD",
+    "model_notifier_returns": "NOTRETURN",
     "model_zap_begins": "ZAPBEGIN", "model_zap_ends": "ZAPEND", "model_marked_invalid": "MARKED",
     "read_lock": "RLOCK", "read_unlock": "RUNLOCK", "write_unlock": "WUNLOCK",
     "mutex_lock": "MLOCK", "spin_lock": "MLOCK", "mutex_unlock": "MUNLOCK",
@@ -54,7 +55,8 @@ ADVICE = {
     "w": "an rwlock: `kvm.mmu_lock`", "n": "a list node: `root.link`",
     "h": "a list head: `kvm.arch.tdp_mmu_roots`", "q": "a workqueue: `kvm.arch.tdp_mmu_zap_wq`",
     "k": "a work item: `root.tdp_mmu_async_work`", "H": "`root.rcu_head`",
-    "p": "a pointer to a kvm_mmu_page", "c": "a vcpu", "K": "kvm", "W": "a pointer to a work item",
+    "p": "a pointer to a kvm_mmu_page", "s": "an SPTE, such as `root.spt[i]`",
+    "c": "a vcpu", "K": "kvm", "W": "a pointer to a work item",
     "v": "a value", "R": "a request, such as KVM_REQ_MMU_FREE_OBSOLETE_ROOTS",
     "L": "a local that was set before", "F": "the name of a function", "N": "a name",
 }  # fmt: skip
@@ -63,7 +65,7 @@ PLACE_TYPES = {
     "l": symbols.LOCK_TYPES, "n": ("node",), "h": ("list",), "q": ("workqueue",), "k": ("work",),
     "H": ("rcu_head",),
 }  # fmt: skip
-VALUE_KINDS = {"p": "page", "c": "vcpu", "K": "kvm", "W": "work"}
+VALUE_KINDS = {"p": "page", "c": "vcpu", "K": "kvm", "W": "work", "s": "num"}
 BY_LOCK_TYPE = {
     "mutex_lock": "mutex",
     "mutex_unlock": "mutex",
@@ -235,7 +237,7 @@ def argument(self, node: ast.expr, letter: str, name: str):
                 "read the field into a local first",
             )
         return known
-    if letter in "vpcKWR":
+    if letter in "vpscKWR":
         return value_argument(self, node, letter, name)
     if not isinstance(node, (ast.Attribute, ast.Subscript)):
         self.fail(
@@ -453,6 +455,8 @@ def _update_note(self, node, parts):
     begins = node.func.id == "model_update_begins"
     parts = {"dst": self.update_note} if begins else {"a": self.update_note}
     self.emit("UPDBEGIN" if begins else "UPDRETURN", visible=True, **parts)
+    if not begins:
+        self.emit("MOV", dst=self.update_note, a=Const(0))
     return _value(Const(0), "none")
 
 

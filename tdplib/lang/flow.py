@@ -306,7 +306,9 @@ def results(op: Op, span):
         yield op.dst, field_range(op)
     elif op.code in ARITHMETIC:
         yield op.dst, None if a is None or b is None else ARITHMETIC[op.code](a, b)
-    elif op.code in ("LISTFIRST", "LISTNEXT", "ALLOC", "WQNEXT"):
+    elif op.code == "NONLEAF":
+        yield op.dst, (0, symbols.NUMBER_LIMITS["u64"])
+    elif op.code in ("LISTFIRST", "LISTNEXT", "ALLOC", "WQNEXT", "CHILD"):
         yield op.dst, (0, 8)
     elif op.dst.kind == "note":
         yield op.dst, (0, 0)

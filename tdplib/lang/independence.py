@@ -118,7 +118,7 @@ def items(code: Code) -> set:
     }
 
 
-def accesses(code: Code, node: Node, args: tuple[int, ...]) -> list[Access]:
+def accesses(code: Code, node: Node, args: tuple[int, ...], levels: int = 1) -> list[Access]:
     """Return what the operation of `node` touches when an actor with these arguments runs it."""
     op, hold = node.op, node.hold
     if op.code in ("WLOCK", "WLOCK2"):
@@ -134,6 +134,8 @@ def accesses(code: Code, node: Node, args: tuple[int, ...]) -> list[Access]:
         found += requests(op, args)
     elif op.place is not None and op.code not in TOUCHES and op.lock is None:
         found += field_accesses(op, args)
+    if levels > 1:
+        found += beyond_the_page(op, found)
     return [Access(k, m, o, watching(op, k, hold)) for k, m, o in found]
 
 
@@ -193,6 +195,18 @@ def field_accesses(op, args) -> list[tuple]:
     return found
 
 
+def beyond_the_page(op, found: list[tuple]) -> list[tuple]:
+    """
+    Return what the checker looks at beside, where tables have child tables.
+
+    The root of a table an SPTE is written to is found through the SPTEs that lead there; whether a
+    table is one of leaves, and for which gfns, through its role and gfn.
+    """
+    if op.code == "NOTRETURN":
+        return [(ROLE, "r", ANY), (("page", "gfn"), "r", ANY)]
+    return [(SPT, "r", ANY)] if any(k == SPT and m == "w" for k, m, _ in found) else []
+
+
 def excluded(a: Hold, b: Hold) -> bool:
     """Tell whether two actors cannot hold `a` and `b` at once."""
     for x, y in zip(a.modes, b.modes, strict=True):
@@ -211,8 +225,8 @@ def conflicting(a: str, b: str) -> bool:
 class Owned:
     """The analysis of one system: `codes` and argument values by actor."""
 
-    def __init__(self, actors: list[tuple[Code, tuple[int, ...]]]):
-        self.actors = actors
+    def __init__(self, actors: list[tuple[Code, tuple[int, ...]]], levels: int = 1):
+        self.actors, self.levels = actors, levels
         self.holds = [{n.hold for n in code.nodes} for code, _ in actors]
         self.frees = [
             {n.hold for n in code.nodes if n.op.code in ("CALLRCU", "FREE")} for code, _ in actors
@@ -236,7 +250,7 @@ class Owned:
 
         The end of a reader frees nothing if nobody could hand a page to RCU meanwhile.
         """
-        found = accesses(code, node, args)
+        found = accesses(code, node, args, self.levels)
         if node.op.code == "RCUUNLOCK" and not self.frees_in_readers(actor):
             found = [x for x in found if x.key == READERS]
         pointer = page_of(node.op)

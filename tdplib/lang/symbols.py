@@ -79,6 +79,15 @@ REQUESTS = {"KVM_REQ_MMU_FREE_OBSOLETE_ROOTS": 0}
 #: What a field starts with when it is not 0.
 INITIAL = {("kvm", "users_count"): 1, ("page", "tdp_mmu_page"): 1}
 
+#: Built-in constants that the scenario fixes. A test made of them and of numbers is decided when
+#: the units are joined.
+SHAPE = ("PT_ENTRIES", "PT_LEVELS", "KVM_MAX_VCPUS")
+
+#: Host frame of page slot 0's table; slot n's is n further on. Frames of guest memory lie below.
+FIRST_TABLE_PFN = 0x100
+#: What `make_nonleaf_spte` sets beside the frame.
+NONLEAF_BITS = spte_word.SPTE_MMU_PRESENT_MASK | spte_word.PT_WRITABLE_MASK
+
 ROLE_BITS = {f.name: (f.shift, f.width) for f in role_word.layout("v5.18").fields}
 
 
@@ -112,8 +121,8 @@ class Primitive:
 
     params : one letter each: `f` field of numbers or pointers, `r` refcount field, `a` atomic or
         unsigned field, `l` lock, `w` rwlock, `v` value, `L` local name, `n` list node, `h` list
-        head, `q` workqueue, `k` work item field, `W` work pointer, `H` rcu_head, `p` page, `c`
-        vcpu, `K` kvm, `R` request, `F` function name, `N` bare name
+        head, `q` workqueue, `k` work item field, `W` work pointer, `H` rcu_head, `p` page, `s`
+        SPTE, `c` vcpu, `K` kvm, `R` request, `F` function name, `N` bare name
     """
 
     name: str
@@ -195,6 +204,8 @@ PRIMITIVES: dict[str, Primitive] = _table(
     Primitive("lockdep_assert_held_read", "w", visible=False),
     Primitive("lockdep_assert_held_write", "w", visible=False),
     Primitive("tdp_mmu_alloc_sp", "c", "page"),
+    Primitive("make_nonleaf_spte", "p", "num", visible=False),
+    Primitive("spte_to_child_sp", "s", "page", visible=False),
     Primitive("workqueue_next", "q", "work"),
     Primitive("run_work", "W", visible=False),
     Primitive("workqueue_done", "q"),

@@ -8,6 +8,7 @@ from . import symbols
 from .errors import LanguageError, nearest
 from .expressions import BINARY
 from .grammar import check_unit
+from .shape import shaped
 from .source import Unit
 from .values import World
 
@@ -59,7 +60,7 @@ def add_function(world: World, unit: Unit, node: ast.FunctionDef) -> None:
             raise LanguageError.at(
                 unit, node, f"`{node.name}` has two parameters named `{name}`", "name them apart"
             )
-    world.functions[node.name] = (unit, node)
+    world.functions[node.name] = (unit, shaped(node, world.constants))
 
 
 def add_constant(world: World, unit: Unit, node: ast.Assign, builtin: set[str]) -> None:

@@ -7,10 +7,12 @@ the `*_thread` functions are what the actors of a scenario run.
 
 What the model leaves out, and what therefore cannot be concluded from it
 ------------------------------------------------------------------------
-One level, few entries.
-    A root is its only table. No child tables, hence no REMOVED_SPTE, no handle_removed_pt, no
-    huge pages, one zap pass instead of two or four, and no "restart from the root" after a yield.
-    Nothing said here covers the freeing of child tables.
+One level or two, few entries.
+    With one level (PT_LEVELS == 1) a root is its only table, and nothing said covers the freeing
+    of child tables. With two, a root's SPTEs lead to tables of leaves; there are no huge pages,
+    one zap pass instead of two or four, no "restart from the root" after a yield, and no list or
+    count of the tables (tdp_mmu_pages). Code for the other number of levels is no part of the
+    program.
 One role, one address space.
     All vCPUs want the same root. No SMM or nested root, no cache of previous roots: the
     prev_roots bug fixed by cf4a8693d97a cannot show.
@@ -18,9 +20,10 @@ No shadow MMU.
     kvm_zap_obsolete_pages and its yields are absent; mmu_valid_gen is toggled and decides nothing.
 No TLB.
     Flushes are left out, so "flush before leaving RCU" and the flush at root load are not checked.
-No RCU in the fault.
-    RCU protects the tables below a root while a vCPU walks them; the zap does enter RCU, so that
-    a root freed too early for a walk of the list, or for a zap, shows.
+No RCU in the fault, where there is one level.
+    RCU protects the tables below a root while a vCPU walks them; with one level there are none.
+    The zap does enter RCU, so that a root freed too early for a walk of the list, or for a zap,
+    shows.
 No pfn, no mmu_notifier_seq, no fast page fault.
     A fault never finds its translation outdated by a notifier; the notifier retry is not checked.
 A request never kicks.
@@ -98,14 +101,44 @@ def tdp_mmu_set_spte_atomic(root, index, old, new):
     return cmpxchg(root.spt[index], old, new) == old
 
 
+def handle_removed_pt(sp, shared):
+    """Take apart a table of leaves that nothing leads to any more, and free it once RCU allows.
+
+    Somebody may still stand in it. Held for read, mmu_lock keeps no fault out: REMOVED_SPTE stays
+    behind in every entry, so that a fault can install nothing in a table that is to be freed.
+    """
+    for index in range(PT_ENTRIES):
+        if shared:
+            while xchg(sp.spt[index], REMOVED_SPTE) == REMOVED_SPTE:
+                cpu_relax()
+        elif sp.spt[index] & SPTE_MMU_PRESENT_MASK:
+            sp.spt[index] = REMOVED_SPTE
+    call_rcu(sp.rcu_head, tdp_mmu_free_sp_rcu_callback)
+
+
 def tdp_mmu_zap_spte(root, index, shared):
-    """Make one SPTE not present: a plain store if mmu_lock is held for write, else a cmpxchg."""
+    """Make one SPTE not present: a plain store if mmu_lock is held for write, else a cmpxchg.
+
+    REMOVED_SPTE is not present: only who put it there may overwrite it.
+    """
     old = root.spt[index]
     if shared:
         while old & SPTE_MMU_PRESENT_MASK and not tdp_mmu_set_spte_atomic(root, index, old, 0):
             old = root.spt[index]
     elif old & SPTE_MMU_PRESENT_MASK:
         root.spt[index] = 0
+    if PT_LEVELS > 1:
+        if old & SPTE_MMU_PRESENT_MASK:
+            handle_removed_pt(spte_to_child_sp(old), shared)
+
+
+def tdp_mmu_zap_leaf(root, gfn):
+    """Zap the leaf of `gfn` two levels down, if there is one; mmu_lock is held for write."""
+    rcu_read_lock()
+    sp = spte_to_child_sp(root.spt[gfn // PT_ENTRIES])
+    if sp is not None and sp.spt[gfn % PT_ENTRIES] & SPTE_MMU_PRESENT_MASK:
+        sp.spt[gfn % PT_ENTRIES] = 0
+    rcu_read_unlock()
 
 
 def tdp_mmu_iter_cond_resched(kvm, shared):
@@ -152,10 +185,12 @@ def is_page_fault_stale(vcpu):
 def kvm_tdp_mmu_map(vcpu, gfn):
     """Install the leaf SPTE for `gfn`; mmu_lock is held for read.
 
-    The kernel does this under RCU, which protects tables below the root. Here there are none, and
-    the vCPU's own reference keeps the root.
+    The kernel does this under RCU, which protects tables below the root. With one level there are
+    none, and the vCPU's own reference keeps the root.
     """
     root = vcpu.arch.mmu.root
+    if PT_LEVELS > 1:
+        return tdp_mmu_map_below(vcpu, root, gfn)
     ret = RET_PF_SPURIOUS
     old = root.spt[gfn]
     if not old & SPTE_MMU_PRESENT_MASK:
@@ -165,6 +200,49 @@ def kvm_tdp_mmu_map(vcpu, gfn):
         else:
             ret = RET_PF_RETRY
     return ret
+
+
+def tdp_mmu_map_below(vcpu, root, gfn):
+    """Install the leaf SPTE for `gfn` in the table below `root`; gives up where it is REMOVED."""
+    ret = RET_PF_RETRY
+    rcu_read_lock()
+    sp = tdp_mmu_table_below(vcpu, root, gfn)
+    if sp is not None:
+        old = sp.spt[gfn % PT_ENTRIES]
+        if old & SPTE_MMU_PRESENT_MASK:
+            ret = RET_PF_SPURIOUS
+        elif old != REMOVED_SPTE:
+            new = SPTE_MMU_PRESENT_MASK | PT_WRITABLE_MASK | (gfn + 1) << 12
+            if tdp_mmu_set_spte_atomic(sp, gfn % PT_ENTRIES, old, new):
+                ret = RET_PF_FIXED
+    rcu_read_unlock()
+    return ret
+
+
+def tdp_mmu_table_below(vcpu, root, gfn):
+    """The table for `gfn` below `root`; a new one is linked in if there is none.
+
+    None where somebody else was faster, or is removing it: then the fault is tried again.
+    """
+    old = root.spt[gfn // PT_ENTRIES]
+    if old & SPTE_MMU_PRESENT_MASK:
+        return spte_to_child_sp(old)
+    if old == REMOVED_SPTE:
+        return None
+    sp = tdp_mmu_alloc_sp(vcpu)
+    tdp_mmu_init_child_sp(sp, root, gfn)
+    if tdp_mmu_set_spte_atomic(root, gfn // PT_ENTRIES, old, make_nonleaf_spte(sp)):
+        return sp
+    tdp_mmu_free_sp(sp)
+    return None
+
+
+def tdp_mmu_init_child_sp(sp, parent, gfn):
+    """A child has its parent's role, one level down; its gfn is that of its first entry."""
+    role = parent.role
+    role.level = role.level - 1
+    sp.role = role
+    sp.gfn = gfn - gfn % PT_ENTRIES
 
 
 def kvm_mmu_load(vcpu):
@@ -234,12 +312,15 @@ def nx_toggle_thread(kvm):
 def notifier_thread(kvm, gfn):
     """The host takes the page behind `gfn` away: no SPTE for it may be left in any root.
 
-    Invalid roots count: their SPTEs still lead to the page. The walk of one gfn in a one-level
-    table makes no progress after which it could yield, hence it needs no references to the roots.
+    Invalid roots count: their SPTEs still lead to the page. The walk of one gfn makes no progress
+    after which it could yield, hence it needs no references to the roots.
     """
     write_lock(kvm.mmu_lock)
     for root in list_for_each_entry(kvm.arch.tdp_mmu_roots):
-        tdp_mmu_zap_spte(root, gfn, False)
+        if PT_LEVELS > 1:
+            tdp_mmu_zap_leaf(root, gfn)
+        else:
+            tdp_mmu_zap_spte(root, gfn, False)
     model_notifier_returns(kvm, gfn)
     write_unlock(kvm.mmu_lock)
 

@@ -60,7 +60,8 @@ def role_entry(word: int) -> dict:
 
 
 def root_entry(system: System, st, page: int, extra: dict) -> dict:
-    """Return one page slot."""
+    """Return one page slot: a root, or with two levels perhaps a table below one."""
+    name = narrate.namer(system, st)
 
     def of(name: str, idx: int = 0) -> int:
         return decode.lookup(system, st, "page", name, page, idx)
@@ -77,17 +78,20 @@ def root_entry(system: System, st, page: int, extra: dict) -> dict:
         if decode.lookup(system, st, "vcpu", "root", v) == page + 1
     ]
     own = {
-        name: narrate.value_text(system.image.rows[row].type, decode.field_value(system, st, row))
-        for (owner, name, obj, _idx, bit), row in system.image.fields.items()
+        field: narrate.value_text(
+            system.image.rows[row].type, decode.field_value(system, st, row), name
+        )
+        for (owner, field, obj, _idx, bit), row in system.image.fields.items()
         if owner == "page"
         and obj == page
         and bit is None
-        and name not in OWN_FIELDS
+        and field not in OWN_FIELDS
         and system.image.rows[row].const is None
     }
     return {
         "index": page,
-        "name": f"root {page}",
+        "name": name(page + 1),
+        "parent": decode.parent(system, st, page),
         "state": STATES.get(of("state"), "allocated"),
         "role": role_entry(of("role")),
         "refcount": of("tdp_mmu_root_count"),
@@ -97,12 +101,24 @@ def root_entry(system: System, st, page: int, extra: dict) -> dict:
         "async_data": bool(of("tdp_mmu_async_data")),
         "zapped": bool(of("zapped")),
         "sptes": [
-            {"index": k, "value": v, "present": bool(v & present), "text": spte_word.describe(v)}
+            {
+                "index": k,
+                "value": v,
+                "present": bool(v & present),
+                "text": spte_text(system, v, name),
+                "child": decode.child(system, v),
+            }
             for k, v in enumerate(sptes)
         ],
         "vcpus": vcpus,
         "extra": own,
     }
+
+
+def spte_text(system: System, spte: int, name: narrate.Namer) -> str:
+    """Return an SPTE in words."""
+    child = decode.child(system, spte)
+    return spte_word.describe(spte) if child is None else f"leads to {name(child + 1)}"
 
 
 def lock_entries(system: System, st) -> list[dict]:
@@ -192,12 +208,14 @@ def actor_entry(system: System, st, actor: int, mode: int, ended: str) -> dict:
         "function": frame.function,
         "file": frame.unit,
         "line": stands.node.op.line,
-        "next": "has ended" if status == "done" else narrate.next_text(node, values),
-        "locals": locals_of(stands, frame),
+        "next": "has ended"
+        if status == "done"
+        else narrate.next_text(node, values, narrate.namer(system, st)),
+        "locals": locals_of(stands, frame, narrate.namer(system, st)),
     }
 
 
-def locals_of(stands: decode.Standing, frame) -> dict[str, str]:
+def locals_of(stands: decode.Standing, frame, called: narrate.Namer) -> dict[str, str]:
     """Return the live locals of the innermost call as text."""
     found = {}
     for name, value in frame.names.items():
@@ -205,7 +223,7 @@ def locals_of(stands: decode.Standing, frame) -> dict[str, str]:
         if reg in stands.values:
             number = stands.values[reg]
             kind = {"page": "page", "work": "page", "kvm": "kvm_ptr"}.get(value.kind, "u64")
-            found[name] = narrate.value_text(kind, number)
+            found[name] = narrate.value_text(kind, number, called)
     return found
 
 
@@ -258,7 +276,11 @@ def state_entries(system: System, st) -> dict:
         for p, who in decode.grace(system, st).items()
     ]
     kvm = {
-        name: narrate.value_text(system.image.rows[row].type, decode.field_value(system, st, row))
+        name: narrate.value_text(
+            system.image.rows[row].type,
+            decode.field_value(system, st, row),
+            narrate.namer(system, st),
+        )
         for (owner, name, _o, _i, bit), row in system.image.fields.items()
         if owner == "kvm" and bit is None and system.image.rows[row].const is None
     }

@@ -128,8 +128,16 @@ def _roots(board: Board) -> list[str]:
     lines = ["Roots"]
     if not board["roots"]:
         return [*lines, "  none allocated"]
-    for root in board["roots"]:
-        lines.extend(_root(board, root))
+    below: dict[int, list[Mapping[str, Any]]] = {}
+    for page in board["roots"]:
+        below.setdefault(page.get("parent"), []).append(page)
+    for page in below.pop(None, []):
+        lines.extend(_root(board, page))
+        for table in below.pop(page["index"], []):
+            lines.extend("  " + line for line in _root(board, table))
+    for tables in below.values():
+        for table in tables:
+            lines.extend(_root(board, table))
     return lines
 
 
@@ -143,6 +151,19 @@ def _root(board: Board, root: Mapping[str, Any]) -> Iterator[str]:
         f"  {root['name']}, {state}{_changed(board, at + '.state')}: "
         f"role {role['word']:#x}: {role['text']}{_changed(board, at + '.role')}"
     )
+    if root.get("parent") is None:
+        yield from _root_life(board, root, at)
+    sptes = (
+        f"[{s['index']}] {s['text']}{_changed(board, at + '.sptes.' + str(s['index']))}"
+        for s in root["sptes"]
+    )
+    yield f"     SPTEs: {'; '.join(sptes)}"
+    for name, text in (root.get("extra") or {}).items():
+        yield f"     {name}: {text}{_changed(board, f'{at}.extra.{name}')}"
+
+
+def _root_life(board: Board, root: Mapping[str, Any], at: str) -> Iterator[str]:
+    """Yield what only roots have: a count, a place on the list and in the queue."""
     yield (
         f"     refcount {root['refcount']}{_changed(board, at + '.refcount')}; "
         f"root of {_names(root['vcpus'], 'no vCPU')}{_changed(board, at + '.vcpus')}"
@@ -153,13 +174,6 @@ def _root(board: Board, root: Mapping[str, Any]) -> Iterator[str]:
     yield "     " + "; ".join(
         (yes if root[key] else no) + _changed(board, f"{at}.{key}") for key, yes, no in flags
     )
-    sptes = (
-        f"[{s['index']}] {s['text']}{_changed(board, at + '.sptes.' + str(s['index']))}"
-        for s in root["sptes"]
-    )
-    yield f"     SPTEs: {'; '.join(sptes)}"
-    for name, text in (root.get("extra") or {}).items():
-        yield f"     {name}: {text}{_changed(board, f'{at}.extra.{name}')}"
 
 
 def _locks(board: Board) -> list[str]:

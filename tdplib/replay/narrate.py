@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ..lang import symbols
 from ..lang.flow import Node
 from ..lang.ir import Place
@@ -28,14 +30,37 @@ HEX = ("u32", "u64", "role")
 
 
 def page_name(pointer: int) -> str:
-    """Return what a page pointer is called."""
+    """Return what a page pointer is called where every page is a root."""
     return "None" if pointer == 0 else f"root {pointer - 1}"
 
 
-def value_text(type_: str, value: int) -> str:
+Namer = Callable[[int], str]
+
+
+def namer(system: System, st) -> Namer:
+    """
+    Return what gives a page pointer its name in a state.
+
+    With two levels a page's role tells a root from a table below one; a page without a role (it is
+    fresh, or was freed) is a page.
+    """
+    if system.levels == 1:
+        return page_name
+
+    def name(pointer: int) -> str:
+        if pointer == 0:
+            return "None"
+        level = decode.level(system, st, pointer - 1)
+        what = {0: "page", system.levels: "root"}.get(level, "table")
+        return f"{what} {pointer - 1}"
+
+    return name
+
+
+def value_text(type_: str, value: int, name: Namer = page_name) -> str:
     """Return a field's value as people write it."""
     if type_ == "page":
-        return page_name(value)
+        return name(value)
     if type_ == "kvm_ptr":
         return "kvm" if value else "None"
     if type_ == "refcount_t" and value == symbols.REFCOUNT_SATURATED:
@@ -43,7 +68,7 @@ def value_text(type_: str, value: int) -> str:
     return f"{value:#x}" if type_ in HEX and value > 9 else str(value)
 
 
-def place_text(place: Place, obj: int | None, idx: int | None) -> str:
+def place_text(place: Place, obj: int | None, idx: int | None, called: Namer = page_name) -> str:
     """Return a place as people call it: "root 0's role.invalid"."""
     name = place.name
     if place.bit is not None:
@@ -55,7 +80,7 @@ def place_text(place: Place, obj: int | None, idx: int | None) -> str:
     if idx is not None:
         name += f"[{idx}]"
     if place.owner == "page":
-        return f"{page_name(obj)}'s {name}" if obj else f"{name} of None"
+        return f"{called(obj)}'s {name}" if obj else f"{name} of None"
     if place.owner == "vcpu":
         return f"vCPU {obj}'s {name}"
     return name
@@ -73,11 +98,11 @@ def field_now(system: System, st, place: Place, obj: int, idx: int | None) -> in
     return (value >> place.bit[0]) & ((1 << place.bit[1]) - 1) if place.bit else value
 
 
-def said(system: System, h: Happened, names: list[str]) -> str:
+def said(system: System, h: Happened) -> str:
     """Return the sentence for one executed operation (without its actor)."""
     code = h.node.op.code
     if h.breaks:
-        return broken_attempt(system, h, names)
+        return broken_attempt(system, h)
     if h.node.op.place is not None and code in (
         "LOAD",
         "STORE",
@@ -91,15 +116,22 @@ def said(system: System, h: Happened, names: list[str]) -> str:
         "REFDECTEST",
     ):
         return field_said(system, h)
-    return plain(system, h.node, h.obj, h.a, h.result, names)
+    return plain(h.node, h.obj, h.a, h.result, named_then(system, h))
+
+
+def named_then(system: System, h: Happened) -> Namer:
+    """Return what the pages at hand are called: a freed page as before it was freed."""
+    return namer(system, h.before if h.node.op.code in ("CALLRCU", "FREE") else h.after)
 
 
 def field_said(system: System, h: Happened) -> str:
     """Return the sentence for an operation on one field."""
     op, place = h.node.op, h.node.op.place
-    where, kind = place_text(place, h.obj, h.idx), place_type(place)
+    name = namer(system, h.after)
+    where, kind = place_text(place, h.obj, h.idx, name), place_type(place)
     old, new = (
-        value_text(kind, field_now(system, st, place, h.obj, h.idx)) for st in (h.before, h.after)
+        value_text(kind, field_now(system, st, place, h.obj, h.idx), name)
+        for st in (h.before, h.after)
     )
     if op.code == "LOAD":
         return f"reads {where}: {old}"
@@ -127,11 +159,11 @@ def field_said(system: System, h: Happened) -> str:
     return f"{verb}: {where} {old} -> {new}{tail}"
 
 
-def plain(system: System, node: Node, obj, a, result, names: list[str]) -> str:
+def plain(node: Node, obj, a, result, page_name: Namer = page_name) -> str:
     """
     Return the sentence for an operation that is not on one field.
 
-    `result` is None if it has not happened yet.
+    `result` is None if it has not happened yet; `page_name` gives pages their names.
     """
     op = node.op
     page = page_name(obj if op.place is not None and op.place.owner == "page" else (a or 0))
@@ -151,7 +183,7 @@ def plain(system: System, node: Node, obj, a, result, names: list[str]) -> str:
         "SYNCBEGIN": "synchronize_rcu: notes who is inside a reader",
         "SYNCWAIT": "synchronize_rcu: all of them have left",
         "RCUBARRIER": "rcu_barrier: no callback is pending",
-        "ALLOC": f"allocates {page_name(result or 0)}" if done else "allocates a new root",
+        "ALLOC": f"allocates {page_name(result or 0)}" if done else "allocates a new page",
         "LISTFIRST": f"reads the list's first entry: {page_name(result or 0)}"
         if done
         else "reads the list's first entry",
@@ -206,7 +238,7 @@ def queued_instead(node: Node, next_is_wait: bool) -> str | None:
     return f"queues for {node.op.lock} as a writer: new readers now wait" if next_is_wait else None
 
 
-def broken_attempt(system: System, h: Happened, names: list[str]) -> str:
+def broken_attempt(system: System, h: Happened) -> str:
     """Return the sentence for an operation that broke a property and so did not happen."""
     op = h.node.op
     if (
@@ -215,7 +247,8 @@ def broken_attempt(system: System, h: Happened, names: list[str]) -> str:
         and op.code in KINDS
         and KINDS[op.code] in ("read", "write", "rmw")
     ):
-        where = place_text(op.place, h.obj, h.idx)
+        name = namer(system, h.before)
+        where = place_text(op.place, h.obj, h.idx, name)
         reference = {
             "REFINC": "tries to take a reference",
             "REFINCNZ": "tries to take a reference",
@@ -228,12 +261,12 @@ def broken_attempt(system: System, h: Happened, names: list[str]) -> str:
             KINDS[op.code]
         ]
         tail = (
-            f" to {value_text(place_type(op.place), h.a)}"
+            f" to {value_text(place_type(op.place), h.a, name)}"
             if op.code == "STORE" and h.a is not None
             else ""
         )
         return f"{verb} {where}{tail}"
-    return plain(system, h.node, h.obj, h.a, None, names)
+    return plain(h.node, h.obj, h.a, None, namer(system, h.before))
 
 
 def count_text(system: System, h: Happened) -> str:
@@ -247,17 +280,17 @@ def count_text(system: System, h: Happened) -> str:
     return f" is {field_now(system, h.before, place, h.obj, h.idx)}"
 
 
-def next_text(node: Node, values: tuple) -> str:
+def next_text(node: Node, values: tuple, name: Namer = page_name) -> str:
     """Return what an actor will do next, in words."""
     op = node.op
     obj, idx, a, _b = values
     kind = KINDS.get(op.code)
     if op.place is not None and op.lock is None and kind in ("read", "write", "rmw"):
-        where = place_text(op.place, obj, idx)
+        where = place_text(op.place, obj, idx, name)
         if kind == "read":
             return f"reads {where}"
         if op.code == "STORE":
-            return f"sets {where} to {value_text(place_type(op.place), a)}"
+            return f"sets {where} to {value_text(place_type(op.place), a, name)}"
         verb = {
             "XCHG": "xchg",
             "CMPXCHG": "cmpxchg",
@@ -269,4 +302,4 @@ def next_text(node: Node, values: tuple) -> str:
         return f"{verb} {where}"
     if op.code == "FLUSHWAIT":
         return "flush: waits until what it noted has finished"
-    return plain(None, node, obj, a, None, [])
+    return plain(node, obj, a, None, name)

@@ -92,7 +92,6 @@ def make_step(system: System, number: int, actor: int, taken: Taken, previous: i
     Only what acts on shared memory, or breaks something, is told.
     """
     code, _ = system.codes[actor]
-    names = boards.names(system)
     actions = []
     for k, h in enumerate(taken.happened):
         op = h.node.op
@@ -100,7 +99,7 @@ def make_step(system: System, number: int, actor: int, taken: Taken, previous: i
             continue
         frame = code.program.frames[op.frame]
         unit, _node = system.world.functions[frame.function]
-        effect = narrate.said(system, h, names)
+        effect = narrate.said(system, h)
         queued = op.code == "WLOCK" and not h.breaks and goes_on_waiting(system, taken, k, actor)
         if queued:
             effect = f"queues for {op.lock} as a writer: it is taken, and new readers now wait"
@@ -130,7 +129,11 @@ def make_step(system: System, number: int, actor: int, taken: Taken, previous: i
             )
         )
     return Step(
-        number, actor, names[actor], previous is not None and previous != actor, tuple(actions)
+        number,
+        actor,
+        system.actors[actor].name,
+        previous is not None and previous != actor,
+        tuple(actions),
     )
 
 

@@ -12,18 +12,20 @@ im : int32[::1], the image; mem : int64[::1], words and registers, modified; st 
 from .._jit import bare_kernel as kernel  # noqa: I001 (the tables of names below)
 from . import codes
 from ._memory import (
-    around, free_page, has_present, is_invalid, load, load_raw, new_word, note_read, note_write,
-    page_row, page_state, pointer_check, stop_record, store_raw, store_word,
+    around, child_of, free_page, has_present, is_invalid, load, load_raw, new_word, nonleaf_spte,
+    note_read, note_write, page_row, page_state, pointer_check, root_is_invalid, stop_record,
+    store_raw, store_word,
 )  # fmt: skip
 from ._numbers import (
     DEAD_SEEN, DOUBLE_QUEUE, FINAL_PUT, FREED_EMPTY, FROM_ZERO, INVALID_LOADED, LIST_INTACT,
-    MONOTONE, OOPS, OP_ADD, OP_AND, OP_ATOMICADD, OP_BNZ, OP_BZ, OP_CALLRCU, OP_CMPXCHG, OP_DIV,
-    OP_END, OP_EQ, OP_FLUSHBEGIN, OP_FLUSHDESTROY, OP_FLUSHWAIT, OP_FREE, OP_GE, OP_GT, OP_INITWORK,
-    OP_LE, OP_LISTADD, OP_LISTADDTAIL, OP_LISTDEL, OP_LISTEMPTY, OP_LISTFIRST, OP_LISTNEXT, OP_LOAD,
-    OP_LT, OP_MLOCK, OP_MOD, OP_MOV, OP_MUL, OP_NE, OP_NOT, OP_OR, OP_RCUBARRIER, OP_RCULOCK,
-    OP_RCUUNLOCK, OP_REFDEC, OP_REFDECTEST, OP_REFINC, OP_REFINCNZ, OP_RLOCK, OP_SHL, OP_SHR,
-    OP_SUB, OP_SYNCBEGIN, OP_SYNCWAIT, OP_TRYCMPXCHG, OP_WARN, OP_WLOCK, OP_WLOCK2, OP_WQDONE,
-    OP_WQNEXT, OP_XCHG, OP_XOR, OVERFLOW, UNDERFLOW, UNDER_INVALID, USE_AFTER_FREE, WARNED,
+    MONOTONE, OOPS, OP_ADD, OP_AND, OP_ATOMICADD, OP_BNZ, OP_BZ, OP_CALLRCU, OP_CHILD, OP_CMPXCHG,
+    OP_DIV, OP_END, OP_EQ, OP_FLUSHBEGIN, OP_FLUSHDESTROY, OP_FLUSHWAIT, OP_FREE, OP_GE, OP_GT,
+    OP_INITWORK, OP_JMP, OP_LE, OP_LISTADD, OP_LISTADDTAIL, OP_LISTDEL, OP_LISTEMPTY, OP_LISTFIRST,
+    OP_LISTNEXT, OP_LOAD, OP_LT, OP_MLOCK, OP_MOD, OP_MOV, OP_MUL, OP_NE, OP_NOT, OP_OR,
+    OP_RCUBARRIER, OP_RCULOCK, OP_RCUUNLOCK, OP_REFDEC, OP_REFDECTEST, OP_REFINC, OP_REFINCNZ,
+    OP_RLOCK, OP_SHL, OP_SHR, OP_SUB, OP_SYNCBEGIN, OP_SYNCWAIT, OP_TRYCMPXCHG, OP_WARN, OP_WLOCK,
+    OP_WLOCK2, OP_WQDONE, OP_WQNEXT, OP_XCHG, OP_XOR, OVERFLOW, UNDERFLOW, UNDER_INVALID,
+    USE_AFTER_FREE, WARNED,
 )  # fmt: skip
 from .codes import (
     ACTOR, ALLOCATED, BLOCKED, BOUND, FREED, FREEING, L_READ, L_WAIT, L_WRITE, N_A, N_AUX, N_B,
@@ -44,13 +46,16 @@ def execute_private(im, mem, at, regs):
         return DONE
     if op == OP_WARN:
         return WARNED if mem[regs + im[at + N_A]] != 0 else im[at + N_NEXT]
-    if op < OP_MOV or op > OP_BNZ or (op > OP_GE and op < OP_BZ):
+    if op < OP_MOV or op > OP_BNZ or op == OP_JMP:
         return im[at + N_NEXT]
     a = mem[regs + im[at + N_A]]
     if op == OP_BZ:
         return im[at + N_TARGET] if a == 0 else im[at + N_NEXT]
     if op == OP_BNZ:
         return im[at + N_TARGET] if a != 0 else im[at + N_NEXT]
+    if op > OP_GE:
+        mem[regs + im[at + N_DST]] = child_of(im, a) if op == OP_CHILD else nonleaf_spte(a)
+        return im[at + N_NEXT]
     b = mem[regs + im[at + N_B]]
     if (op == OP_DIV or op == OP_MOD) and b == 0:
         return BOUND - 1
@@ -149,7 +154,7 @@ def watch_write(im, mem, st, at, regs, row, word):
     elif kind == codes.K_SPT:
         old = load(im, mem, st, row)
         if (word >> PRESENT_BIT) & 1 and not (old >> PRESENT_BIT) & 1:
-            if is_invalid(im, mem, st, mem[regs + im[at + N_OBJ]] - 1):
+            if root_is_invalid(im, mem, st, mem[regs + im[at + N_OBJ]] - 1):
                 return UNDER_INVALID
     elif kind == codes.K_VCPU_ROOT:
         if word > 0 and page_state(im, st, word - 1) != FREED and is_invalid(im, mem, st, word - 1):

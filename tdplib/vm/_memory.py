@@ -13,10 +13,11 @@ of what an actor must know of the others is in there, and where exactly they sta
 
 from .._jit import bare_kernel as kernel  # noqa: I001 (the tables of names below)
 from .codes import (
-    ACTOR, A_SHIFT, A_STOPS, A_STOP_MASK, A_WORD, BOUND, BROKEN, F_BITS, F_BMASK, F_BOOL, F_BSHIFT,
-    F_CONST, F_FLAGS, F_INTERNED, F_LIMIT, F_MASK, F_SHIFT, F_WORD, FIELD, FREED, H_ACTOR, H_ACTORS,
-    H_ENTRIES, H_FIELD, H_INVALID_SHIFT, H_PAGE, H_STOP, H_WORDS, HOLDS, M_CAPACITY, M_COUNT,
-    M_WORDS, P_CLEAR, P_CLEARS, P_ROLE, P_SPT, P_STATE, PAGE, PRESENT_BIT, S_AROUND, STOP,
+    A_SHIFT, A_STOP_MASK, A_STOPS, A_WORD, ACTOR, BOUND, BROKEN, F_BITS, F_BMASK, F_BOOL, F_BSHIFT,
+    F_CONST, F_FLAGS, F_INTERNED, F_LIMIT, F_MASK, F_SHIFT, F_WORD, FIELD, FIRST_TABLE_PFN, FREED,
+    H_ACTOR, H_ACTORS, H_ENTRIES, H_FIELD, H_INVALID_SHIFT, H_LEVELS, H_PAGE, H_PAGES, H_STOP,
+    H_WORDS, HOLDS, M_CAPACITY, M_COUNT, M_WORDS, NONLEAF_BITS, P_CLEAR, P_CLEARS, P_ROLE, P_SPT,
+    P_STATE, PAGE, PFN_MASK, PFN_SHIFT, PRESENT_BIT, S_AROUND, STOP,
 )  # fmt: skip
 
 
@@ -178,6 +179,48 @@ def has_present(im, mem, st, page):
     for k in range(im[H_ENTRIES]):
         if (load(im, mem, st, row + k) >> PRESENT_BIT) & 1:
             return 1
+    return 0
+
+
+@kernel
+def nonleaf_spte(pointer):
+    """Return the SPTE that leads to the table of a page (pointer, page + 1), 0 for None."""
+    if pointer == 0:
+        return pointer
+    return ((pointer + (FIRST_TABLE_PFN - 1)) << PFN_SHIFT) | NONLEAF_BITS
+
+
+@kernel
+def child_of(im, spte):
+    """Return the page (page + 1) to whose table a present SPTE leads; 0 if there is none."""
+    if spte <= 0 or not (spte >> PRESENT_BIT) & 1:
+        return spte * 0
+    slot = ((spte >> PFN_SHIFT) & PFN_MASK) - FIRST_TABLE_PFN
+    return slot + 1 if 0 <= slot < im[H_PAGES] else spte * 0
+
+
+@kernel
+def parent_of(im, mem, st, page):
+    """Return the page of which an SPTE leads to the table of `page`, or -1 if there is none."""
+    if page_row(im, 0, P_SPT) < 0:
+        return -1
+    for parent in range(im[H_PAGES]):
+        row = page_row(im, parent, P_SPT)
+        for k in range(im[H_ENTRIES]):
+            if child_of(im, load(im, mem, st, row + k)) == page + 1:
+                return parent
+    return -1
+
+
+@kernel
+def root_is_invalid(im, mem, st, page):
+    """Return 1 if the page, or a page above it in the table it belongs to, is invalid."""
+    for _ in range(im[H_LEVELS]):
+        if is_invalid(im, mem, st, page):
+            return 1
+        page = parent_of(im, mem, st, page) if im[H_LEVELS] > 1 else -1
+        if page < 0:
+            return 0
     return 0
 
 

@@ -74,18 +74,8 @@ def watch(im, mem, st, at, regs):
                 return ZAP_COMPLETE
         return nxt
     if op == OP_NOTRETURN:
-        idx = mem[regs + im[at + N_A]]
-        if idx < 0 or idx >= im[codes.H_ENTRIES]:
-            return OOPS
-        for page in range(im[codes.H_PAGES]):
-            row = page_row(im, page, codes.P_SPT)
-            if (
-                row >= 0
-                and page_state(im, st, page) != FREED
-                and (load(im, mem, st, row + idx) >> PRESENT_BIT) & 1
-            ):
-                return NOTIFIER
-        return nxt
+        code = still_mapped(im, mem, st, mem[regs + im[at + N_A]])
+        return nxt if code == 0 else code
     pointer = mem[regs + im[at + N_A]]
     if pointer == 0:
         return OOPS
@@ -93,6 +83,38 @@ def watch(im, mem, st, at, regs):
         # a note is no access: on a freed page nothing happens
         return nxt
     return watch_page(im, mem, st, op, nxt, pointer - 1)
+
+
+@kernel
+def still_mapped(im, mem, st, gfn):
+    """Return a code if some leaf table, not freed, has a present SPTE for `gfn`, else 0."""
+    span = 1
+    for _ in range(im[codes.H_LEVELS]):
+        span *= im[codes.H_ENTRIES]
+    if gfn < 0 or gfn >= span:
+        return OOPS
+    for page in range(im[codes.H_PAGES]):
+        row = page_row(im, page, codes.P_SPT)
+        if (
+            row >= 0
+            and page_state(im, st, page) != FREED
+            and covers(im, mem, st, page, gfn)
+            and (load(im, mem, st, row + gfn % im[codes.H_ENTRIES]) >> PRESENT_BIT) & 1
+        ):
+            return NOTIFIER
+    return 0
+
+
+@kernel
+def covers(im, mem, st, page, gfn):
+    """Return 1 if the page is a leaf table with an entry for `gfn` (role.level 1, and its gfn)."""
+    if im[codes.H_LEVELS] == 1:
+        return 1
+    role, base = page_row(im, page, codes.P_ROLE), page_row(im, page, codes.P_GFN)
+    if role < 0 or (load(im, mem, st, role) >> codes.LEVEL_SHIFT) & codes.LEVEL_MASK != 1:
+        return 0
+    first = load(im, mem, st, base) if base >= 0 else gfn * 0
+    return 1 if first == gfn - gfn % im[codes.H_ENTRIES] else 0
 
 
 @kernel

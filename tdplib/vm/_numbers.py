@@ -15,6 +15,7 @@ OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE = (
     _O["EQ"], _O["NE"], _O["LT"], _O["LE"], _O["GT"], _O["GE"],
 )  # fmt: skip
 OP_BZ, OP_BNZ, OP_WARN, OP_END = _O["BZ"], _O["BNZ"], _O["WARN"], _O["END"]
+OP_NONLEAF, OP_CHILD, OP_JMP = _O["NONLEAF"], _O["CHILD"], _O["JMP"]
 OP_LOAD, OP_STORE, OP_XCHG, OP_CMPXCHG, OP_TRYCMPXCHG = (
     _O["LOAD"], _O["STORE"], _O["XCHG"], _O["CMPXCHG"], _O["TRYCMPXCHG"],
 )  # fmt: skip

@@ -14,7 +14,7 @@ from ._execute import (
 from ._look import execute_look
 from ._memory import (
     around, intern_word, is_invalid, load, load_raw, look_around, note_read, note_write, page_row,
-    page_state, stop_record,
+    page_state, parent_of, stop_record,
 )  # fmt: skip
 from ._model import execute_model
 from ._numbers import (
@@ -247,7 +247,13 @@ DEADLOCK = codes.PROPERTY["no-deadlock"]
 
 @kernel
 def leaked(im, mem, st, page):
-    """Return 1 if the page's count is not what its users account for, or it has no user."""
+    """
+    Return 1 if the page's count is not what its users account for, or it has no user.
+
+    A table to which an SPTE leads is its root's to free.
+    """
+    if im[codes.H_LEVELS] > 1 and parent_of(im, mem, st, page) >= 0:
+        return 0
     users = 0
     if im[codes.H_VROOT] >= 0:
         for vcpu in range(im[codes.H_VCPUS]):

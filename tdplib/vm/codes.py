@@ -5,12 +5,15 @@ An image is one int32 array (tables) and one int64 array (`mem`: the table of wo
 actor's registers). A state is `W` int64 words. All kernels take these and integers.
 """
 
+from ..lang import symbols
+from ..words import spte
+
 # === operations; the groups are contiguous, kernels dispatch on the bounds ===
 OPS = (
     # private
     "NOP", "MOV", "ADD", "SUB", "MUL", "DIV", "MOD", "AND", "OR", "XOR", "SHL", "SHR", "NOT", "EQ",
-    "NE", "LT", "LE", "GT", "GE", "JMP", "BZ", "BNZ", "WARN", "ASSERTHELD", "ASSERTREAD",
-    "ASSERTWRITE", "END",
+    "NE", "LT", "LE", "GT", "GE", "NONLEAF", "CHILD", "JMP", "BZ", "BNZ", "WARN", "ASSERTHELD",
+    "ASSERTREAD", "ASSERTWRITE", "END",
     # one field
     "LOAD", "STORE", "XCHG", "CMPXCHG", "TRYCMPXCHG", "ATOMICADD", "REFINC", "REFINCNZ", "REFDEC",
     "REFDECTEST",
@@ -131,11 +134,12 @@ PAGE = 40
     P_ZAPPED,
     P_MARKED,
     P_INITED,
+    P_GFN,
     P_CLEAR,
     P_CLEARS,
     P_SETS,
     P_SETS_N,
-) = range(13)
+) = range(14)
 UNALLOCATED, ALLOCATED, FREEING, FREED = range(4)
 
 # === header of the image ===
@@ -143,10 +147,14 @@ HEADER = 32
 (
     H_ACTORS, H_PAGES, H_ENTRIES, H_WORDS, H_ACTOR, H_NODE, H_STOP, H_REG, H_FIELD, H_PAGE, H_HEAD,
     H_QUEUE, H_DESTROYED, H_REQUEST, H_MMU_LOCK, H_INVALID_SHIFT, H_VCPUS, H_VROOT, H_OWNS_ROOT,
-    H_MEM_REGS, H_TABLE, H_WORKERS, H_MEMO_ROWS,
-) = range(23)  # fmt: skip
+    H_MEM_REGS, H_TABLE, H_WORKERS, H_MEMO_ROWS, H_LEVELS,
+) = range(24)  # fmt: skip
 
 # === mem: the table of words ===
 M_COUNT, M_CAPACITY, M_ADVICE, M_MISSED, M_WORDS = 0, 1, 2, 3, 8
 
-PRESENT_BIT = 11
+PRESENT_BIT = spte.SPTE_MMU_PRESENT_MASK.bit_length() - 1
+PFN_SHIFT, PFN_MASK = spte.PFN_SHIFT, (1 << spte.PFN_BITS) - 1
+FIRST_TABLE_PFN, NONLEAF_BITS = symbols.FIRST_TABLE_PFN, symbols.NONLEAF_BITS
+LEVEL_SHIFT = symbols.ROLE_BITS["level"][0]
+LEVEL_MASK = (1 << symbols.ROLE_BITS["level"][1]) - 1

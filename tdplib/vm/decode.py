@@ -56,6 +56,28 @@ def lookup(
     return default if row is None else field_value(system, st, row)
 
 
+def level(system: System, st: np.ndarray, page: int) -> int:
+    """Return the level in a page's role: 0 of a page that has none (yet, or any more)."""
+    shift, width = symbols.ROLE_BITS["level"]
+    return (lookup(system, st, "page", "role", page) >> shift) & ((1 << width) - 1)
+
+
+def child(system: System, spte: int) -> int | None:
+    """Return the page to whose table an SPTE leads, None if it leads to none."""
+    slot = ((spte >> c.PFN_SHIFT) & c.PFN_MASK) - symbols.FIRST_TABLE_PFN
+    leads = (spte >> c.PRESENT_BIT) & 1 and 0 <= slot < system.pages
+    return slot if system.levels > 1 and leads else None
+
+
+def parent(system: System, st: np.ndarray, page: int) -> int | None:
+    """Return the page of which an SPTE leads to the table of `page`, None if there is none."""
+    for other in range(system.pages if system.levels > 1 else 0):
+        sptes = (lookup(system, st, "page", "spt", other, k) for k in range(system.entries))
+        if page in [child(system, spte) for spte in sptes]:
+            return other
+    return None
+
+
 def standing(system: System, st: np.ndarray, actor: int) -> Standing:
     """Return where `actor` stands and what it remembers."""
     im, mem = system.image.im, system.image.mem

@@ -36,6 +36,7 @@ class ImageWriter:
             c.H_ACTORS: len(b.actors),
             c.H_PAGES: s.pages,
             c.H_ENTRIES: s.entries,
+            c.H_LEVELS: s.levels,
             c.H_WORDS: len(b.packer.free),
             c.H_HEAD: b.head,
             c.H_QUEUE: b.queue,
@@ -104,6 +105,7 @@ class ImageWriter:
             ("zapped", None): c.P_ZAPPED,
             ("marked", None): c.P_MARKED,
             ("inited", None): c.P_INITED,
+            ("gfn", None): c.P_GFN,
         }
         columns = dict(fixed)
         for owner, name, _obj, _idx, bit in b.fields:

@@ -73,6 +73,7 @@ class Shape:
     word_bits: int
     root_role: int
     owns_root: int
+    levels: int = 1
 
 
 @dataclass

@@ -66,6 +66,7 @@ class System:
     pages: int
     vcpus: int
     root_role: int
+    levels: int = 1
     word_bits: int = WORD_BITS
     _image: object = field(default=None, repr=False)
 
@@ -78,9 +79,16 @@ class System:
 
             owns = self.world.constants.get("TDP_MMU_OWNS_ROOT", 0)
             shape = Shape(
-                self.entries, self.pages, self.vcpus, self.word_bits, self.root_role, owns
+                self.entries,
+                self.pages,
+                self.vcpus,
+                self.word_bits,
+                self.root_role,
+                owns,
+                self.levels,
             )
-            built = Builder(self.world, self.codes, Owned(self.codes), shape).build()
+            owned = Owned(self.codes, self.levels)
+            built = Builder(self.world, self.codes, owned, shape).build()
             self._image = ImageWriter(built).write()
             self._image.im[H_ACTORS] = len(self.actors)
         return self._image
@@ -105,7 +113,9 @@ class System:
         Comments do not count.
         """
         text = "\n".join(code_text(unit) for unit in self.world.units)
-        text += repr((self.actors, self.entries, self.pages, self.vcpus, self.root_role))
+        text += repr(
+            (self.actors, self.entries, self.pages, self.vcpus, self.root_role, self.levels)
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def groups(self) -> list[list[int]]:
@@ -196,8 +206,8 @@ def build(
     """
     Compile `units` for `actors`.
 
-    entries : SPTEs a table, 1 to 8; pages : page slots, 1 to 8; vcpus : default, as many as the
-        actors name
+    entries : SPTEs a table, 1 to 8; levels : of tables, 1 or 2; pages : page slots, 1 to 8; vcpus :
+        default, as many as the actors name
     strict : refuse an unlock that can never find the lock held (else it breaks `lockdep` when
         reached)
     watcher : a function that looks at the system from outside (see `System.codes`)
@@ -221,7 +231,7 @@ def build(
     world = join(units, entries=entries, levels=levels, vcpus=vcpus)
     watchers = () if watcher is None else (watcher,)
     codes = compile_actors(world, (*actors, *watchers), strict)
-    return System(world, tuple(actors), codes, entries, pages, vcpus, root_role)
+    return System(world, tuple(actors), codes, entries, pages, vcpus, root_role, levels)
 
 
 def compile_actors(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from tdplib.draw._svg import SIZE, Svg, text_width, wrap
+from tdplib.draw._svg import Svg, wrap
 
 __all__ = ["MARGIN", "WIDTH", "arrow", "heading", "mark", "notes", "paragraph"]
 
@@ -52,11 +52,3 @@ def mark(svg: Svg, x: float, y: float, words: str, colour: str) -> None:
     svg.element("circle", cx=x, cy=y, r=9.5, fill=colour)
     at = {"text_anchor": "middle", "style": "fill:var(--bg)"}
     svg.text(x, y + 4, words, "strong small", **at)
-
-
-def chip(svg: Svg, x: float, y: float, words: str, colour: str) -> float:
-    """Draw a word in a frame of its colour, its left edge at `x`; return where it ends."""
-    width = text_width(words, SIZE - 1.5) + 14
-    svg.rect(x, y - 13, width, 18, rx=9, fill="--bg", stroke=colour, stroke_width=1.4)
-    svg.text(x + 7, y, words, "small", style=f"fill:var({colour})")
-    return x + width + 6

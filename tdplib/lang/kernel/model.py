@@ -64,9 +64,9 @@ def model_update_returns(kvm):
 
 def model_notifier_returns(kvm, i):
     """
-    Break `notifier-complete` if any page, not freed, has ``spt[i]`` present.
+    Break `notifier-complete` if any page, not freed, has a present SPTE for gfn `i`.
 
-    Visible.
+    Visible. With one level that is ``spt[i]``; see REFERENCE.md for two.
     """
     raise not_executed("model_notifier_returns")
 

@@ -16,9 +16,11 @@ __all__ = [
     "list_for_each_entry_rcu",
     "list_next_or_null",
     "list_next_or_null_rcu",
+    "make_nonleaf_spte",
     "rcu_barrier",
     "rcu_read_lock",
     "rcu_read_unlock",
+    "spte_to_child_sp",
     "synchronize_rcu",
     "tdp_mmu_alloc_sp",
     "tdp_mmu_free_sp",
@@ -81,6 +83,25 @@ def tdp_mmu_alloc_sp(vcpu):
     and the search is incomplete (bound `root slots`).
     """
     raise not_executed("tdp_mmu_alloc_sp")
+
+
+def make_nonleaf_spte(page):
+    """
+    Give the SPTE that leads to the page's table; store it into an entry of the table above.
+
+    Private. Needs a scenario with two levels: with one, no SPTE leads anywhere.
+    """
+    raise not_executed("make_nonleaf_spte")
+
+
+def spte_to_child_sp(spte):
+    """
+    Give the page whose table an SPTE leads to, None if it is not present or leads to none.
+
+    Private: the SPTE itself is a value that was read before. The page may be gone by then; RCU is
+    what keeps it.
+    """
+    raise not_executed("spte_to_child_sp")
 
 
 def tdp_mmu_free_sp(page):

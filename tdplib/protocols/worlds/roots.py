@@ -3,11 +3,11 @@
 v5.17's functions for roots, on a stage where a count of zero can be met. A vCPU gives its root
 back with mmu_lock held for read (as the kernel does from 6.9 on, 576a15de8d29), so that a last
 put and a walk can run side by side. An update marks all roots invalid, then visits every root
-with a reference of its own (the walk of 6.6 and later). After each round a vCPU changes its
-mode (in system management mode, or running a guest of the guest), and with it its role word.
+with a reference of its own (the walk of 6.6 and later). A vCPU that changes its mode (to
+system management mode, or to a guest of the guest) changes its role word, and so its root.
 
 The pointer of a vCPU is cleared before its reference is given back. No request is raised: a vCPU
-with an invalid root does not fault, and drops it at the end of its round.
+with an invalid root does not fault, and drops it with its next change of mode or in the end.
 """
 
 from tdplib.lang.kernel import *
@@ -43,12 +43,14 @@ def kvm_mmu_free_roots(vcpu):
 
 
 def vcpu_thread(kvm, vcpu, gfn, faults, unload):
-    """A vCPU: round after round a root, a page in it, the root given back, the next mode."""
+    """A vCPU: in one mode after the other it finds a root, maps a page in it, gives it back."""
     for mode in range(faults):
         if mode:
+            kvm_mmu_free_roots(vcpu)
             vcpu_changes_mode(vcpu, mode)
         kvm_mmu_load(vcpu)
         direct_page_fault(vcpu, gfn)
+    if unload:
         kvm_mmu_free_roots(vcpu)
 
 

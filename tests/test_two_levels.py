@@ -1,0 +1,129 @@
+"""Tables of two levels: every protocol's verdict there, what is shown, what removal is for."""
+
+import pytest
+
+from tdplib import protocols
+from tdplib.check import check
+from tdplib.replay import Session
+
+MANY = {
+    "no-spte-under-invalid-root", "zap-complete", "freed-empty", "no-invalid-root-loaded",
+    "no-use-after-free",
+}  # fmt: skip
+TABLE = {
+    "v5.17": (644, set()),
+    "v3-list-walk": (4445, {"no-warn", "no-use-after-free", "zap-complete", "refcount-underflow"}),
+    "patch-21": (1124, set()),
+    "patch-21-skip-invalid": (1124, set()),
+    "patch-21-sentinel": (1124, set()),
+    "patch-22": (1094, set()),
+    "patch-22-skip-invalid": (1008, {"zap-complete"}),
+    "patch-22-sentinel": (1094, set()),
+    "v5.18": (1203, set()),
+    "patch-24-unconditional": (1255, {"no-double-queue"}),
+    "patch-24-sentinel": (1203, set()),
+    "v6.4": (851, set()),
+    "v6.6": (790, set()),
+    "xchg-plain-rmw": (1203, set()),
+    "flush-under-mmu-lock": (267, {"no-deadlock"}),
+    "flush-without-slots-lock": (1107, set()),
+    "no-gift": (787, {"no-use-after-free", "freed-empty"}),
+    "invalid-after-unlock": (
+        4079,
+        {
+            "no-spte-under-invalid-root",
+            "zap-complete",
+            "freed-empty",
+            "no-invalid-root-loaded",
+            "no-use-after-free",
+        },
+    ),
+    "request-before-invalidate": (2432, {"no-invalid-root-loaded"}),
+    "delist-at-queue": (374, {"delist-at-final-put"}),
+    "stale-check-before-lock": (1405, {"no-spte-under-invalid-root"}),
+    "yield-at-refcount-zero": (911, {"no-dead-root-seen"}),
+}
+
+
+@pytest.mark.parametrize("name", protocols.names())
+def test_verdicts(name):
+    """Who holds with one level holds with two; pinned are the states of `two-levels`."""
+    verdict = check(name, scenario="two-levels")
+    assert verdict.complete
+    assert (verdict.states, set(verdict.properties)) == TABLE[name]
+
+
+def test_the_table_is_whole():
+    assert set(TABLE) == set(protocols.names())
+    for name, (_, broken) in TABLE.items():
+        assert not broken or protocols.row(name).expected.status == "violated", name
+
+
+@pytest.mark.parametrize("name", ["v5.17", "v5.18", "v6.6"])
+def test_two_vcpus_in_one_table(name):
+    """Both vCPUs fault in one table: one of two that link loses and frees its own."""
+    assert check(name, scenario="two-levels-vcpus").status == "holds"
+
+
+KEPT = """
+def handle_removed_pt(sp, shared):
+    for index in range(PT_ENTRIES):
+        xchg(sp.spt[index], 0)
+    call_rcu(sp.rcu_head, tdp_mmu_free_sp_rcu_callback)
+"""
+AT_ONCE = """
+def handle_removed_pt(sp, shared):
+    for index in range(PT_ENTRIES):
+        xchg(sp.spt[index], REMOVED_SPTE)
+    tdp_mmu_free_sp(sp)
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "broken"), [(KEPT, "freed-empty"), (AT_ONCE, "no-use-after-free")]
+)
+def test_a_fault_and_a_zap_in_one_table(code, broken):
+    """
+    Beside a fault that looked at the root too early: REMOVED_SPTE and RCU are what still holds.
+
+    Of v5.18 neither is needed here: a fault never runs beside the zap of its own root.
+    """
+    early = "stale-check-before-lock"
+    assert broken not in check(early, scenario="two-levels-vcpus").properties
+    assert broken in check(code, base=early, scenario="two-levels-vcpus").properties
+    assert check(code, scenario="two-levels-vcpus").status == "holds"
+
+
+def test_a_loser_that_keeps_its_table_leaks():
+    code = """
+def tdp_mmu_table_below(vcpu, root, gfn):
+    old = root.spt[gfn // PT_ENTRIES]
+    if old & SPTE_MMU_PRESENT_MASK:
+        return spte_to_child_sp(old)
+    sp = tdp_mmu_alloc_sp(vcpu)
+    tdp_mmu_init_child_sp(sp, root, gfn)
+    if tdp_mmu_set_spte_atomic(root, gfn // PT_ENTRIES, old, make_nonleaf_spte(sp)):
+        return sp
+    return None
+"""
+    assert check(code, scenario="two-levels-vcpus").properties == ("no-leak",)
+
+
+def full_table():
+    """A session of v5.18 at the moment a leaf has been installed below a root."""
+    session = Session("v5.18", scenario="two-levels")
+    for _ in range(40):
+        session.step(0)
+        tables = [r for r in session.board()["roots"] if r["parent"] is not None]
+        if tables and any(s["present"] for s in tables[0]["sptes"]):
+            return session
+    raise AssertionError("no leaf installed")
+
+
+def test_the_board_shows_children_under_their_root():
+    board = full_table().board()
+    root, table = board["roots"]
+    assert (root["name"], table["name"], table["parent"]) == ("root 0", "table 1", 0)
+    assert [s["child"] for s in root["sptes"]] == [None, 1]
+    assert root["sptes"][1]["text"] == "leads to table 1"
+    assert table["sptes"][1]["text"].startswith("4K leaf, pfn 0x4")
