@@ -263,6 +263,8 @@ report2
 # ex2.hint()
 
 # %% [markdown]
+# Four actions can be put into 24 orders. One of them is right.
+#
 # Two lines of what you were given play no part here. The *generation*, `mmu_valid_gen`, is for the
 # older kind of tables, the shadow MMU: there an outdated table is known by its generation, in the
 # TDP MMU by its `invalid` bit. And `trace_kvm_mmu_zap_all_fast` is a tracepoint; in this kit it

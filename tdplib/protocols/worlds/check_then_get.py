@@ -43,7 +43,10 @@ def next_valid_root(kvm):
 
 
 def reader_thread(kvm, gfn):
-    """A walk that works on a valid root, and leaves it in service."""
+    """A walk that works on a valid root, and leaves it in service.
+
+    In the end it waits for RCU's readers: if it were still one of them, it would wait for itself.
+    """
     read_lock(kvm.mmu_lock)
     root = next_valid_root(kvm)
     if root is None:
@@ -52,3 +55,4 @@ def reader_thread(kvm, gfn):
         WARN_ON_ONCE(root.role.invalid)
         kvm_tdp_mmu_put_root(kvm, root, True)
     read_unlock(kvm.mmu_lock)
+    synchronize_rcu()
