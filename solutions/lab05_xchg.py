@@ -378,18 +378,19 @@ draw(slipped)
 # %% nbgrader={"grade": false, "grade_id": "lab05-ex6", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def next_valid_root(kvm):
     """The first valid root, with a reference; None if there is none."""
+    found = None
     rcu_read_lock()
-    root = list_first_or_null_rcu(kvm.arch.tdp_mmu_roots)
-    while root is not None:
+    for root in list_for_each_entry_rcu(kvm.arch.tdp_mmu_roots):
         ### BEGIN SOLUTION
         if kvm_tdp_mmu_get_root(root):
-            if not root.role.invalid:
-                break
-            kvm_tdp_mmu_put_root(kvm, root, True)
+            if root.role.invalid:
+                kvm_tdp_mmu_put_root(kvm, root, True)
+                continue
+            found = root
+            break
         ### END SOLUTION
-        root = list_next_or_null_rcu(kvm.arch.tdp_mmu_roots, root)
     rcu_read_unlock()
-    return root
+    return found
 
 
 # %% nbgrader={"grade": true, "grade_id": "lab05-ex6-check", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
