@@ -25,7 +25,7 @@
 # - show the interleaving that makes an innocent check (`if root.role.invalid`) wrong in one patch,
 #   and say what makes the same check right two patches later.
 #
-# **Time:** about 80 minutes. **Before you start:** you can read C and a little Python, and you know
+# **Time:** about 90 minutes. **Before you start:** you can read C and a little Python, and you know
 # what a page table and a lock are. You need to know nothing about KVM.
 #
 # **How it works.** The kernel functions here are written in *kernel Python*: Python's syntax, C's
@@ -42,6 +42,7 @@ from tdplib.widgets import Interleaver
 ex1 = labs.exercise("lab07.ex1")
 ex2 = labs.exercise("lab07.ex2")
 ex3 = labs.exercise("lab07.ex3")
+ex4 = labs.exercise("lab07.ex4")
 f"tdplib {tdplib.__version__}: ready"
 
 # %% [markdown]
@@ -427,7 +428,47 @@ report3
 labs.predict("lab07.q6", "")
 
 # %% [markdown]
-# ## 9. All of it in one table
+# ## 9. Exercise 4: write the promise down
+#
+# "An invalid root is in the queue, or the worker is through with it" was a sentence in a review. The
+# machine can hold code to such a sentence if you write it as an *invariant*: a function that only
+# looks, and is asked in every state there is.
+#
+# {{exercise lab07.ex4}}
+
+
+# %% nbgrader={"grade": false, "grade_id": "lab07-ex4", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def invariant(kvm):
+    """Whether every listed root that is invalid has been queued."""
+    for root in list_for_each_entry(kvm.arch.tdp_mmu_roots):
+        ### BEGIN SOLUTION
+        if root.role.invalid and root.tdp_mmu_async_data is None:
+            if not rwlock_is_write_locked(kvm.mmu_lock):
+                return False
+        ### END SOLUTION
+    return True
+
+
+# %% nbgrader={"grade": true, "grade_id": "lab07-ex4-check", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report4 = ex4.check(invariant)
+### BEGIN HIDDEN TESTS
+report4.require()
+### END HIDDEN TESTS
+report4
+
+# %%
+# ex4.hint()
+
+# %% [markdown]
+# Your invariant is false at patch 22 even without the skip, where nothing breaks. That is the point:
+# patch 22 is right, and still does not keep the promise. Whoever relies on it there is wrong. Once
+# exercise 4 is right, see for yourself:
+
+# %%
+# print(tdplib.guard(invariant, base="patch-22", scenario="small").trace)
+
+# %% [markdown]
+# ## 10. All of it in one table
 #
 # The same three lines of code, at three moments of one series:
 #
@@ -450,7 +491,7 @@ for base in ("patch-21-skip-invalid", "patch-22-sentinel", "patch-24-sentinel", 
 # that model, for these tasks, in every interleaving.
 
 # %% [markdown]
-# ## 10. Recap
+# ## 11. Recap
 #
 # 1. The fast zap must not return while a root from before has a present SPTE.
 # 2. The flush waits for what is in the queue. It waits for nothing else: not for vCPUs, not for a
@@ -462,7 +503,7 @@ for base in ("patch-21-skip-invalid", "patch-22-sentinel", "patch-24-sentinel", 
 # 5. v5.18's promise: every step from valid to invalid queues the root before `mmu_lock` is dropped.
 
 # %% [markdown]
-# ## 11. Where to read the real code
+# ## 12. Where to read the real code
 #
 # All in `arch/x86/kvm/mmu/`, Linux v5.18:
 #

@@ -42,7 +42,7 @@ LAYERS = {
     "replay.schedule": 7, "replay.session": 7, "replay.stepping": 7, "replay.subject": 7,
     "replay.trace": 7,
     # 8: the facade, and the pictures
-    "check": 8, "outlook": 8, "guards": 8,
+    "check": 8, "outlook": 8, "guard": 8,
     "draw": 8, "draw._locks": 8, "draw._plan": 8, "draw._rows": 8, "draw._strip": 8,
     "draw._svg": 8, "draw.board": 8, "draw.dot": 8, "draw.page": 8, "draw.perfetto": 8,
     "draw.swimlanes": 8, "draw.figures": 8, "draw.figures._parts": 8, "draw.figures.life": 8,

@@ -9,7 +9,7 @@ from random_programs import SEEDS, WITH_ROOT, random_program
 
 from tdplib import protocols
 from tdplib.errors import BadValueError
-from tdplib.guards import guard
+from tdplib.guard import guard
 from tdplib.lang.errors import LanguageError
 from tdplib.search.explore import Limits, explore
 

@@ -17,7 +17,7 @@ from tdplib.labs.sources import read_source
 from tdplib.labs.verify import Result, verify
 
 ROOT = pathlib.Path(__file__).parents[1]
-EX1, EX2, EX3 = load_lab("lab07").exercises
+EX1, EX2, EX3, _EX4 = load_lab("lab07").exercises
 SLOWEST_CELL = 10.0
 """Seconds, on two cores; compiling is paid before, by `make lab`."""
 
@@ -81,57 +81,6 @@ def test_a_failed_proof_is_seen():
     result = Result("lab07.ex1", "stub", NOT_ATTEMPTED, RIGHT, 0.1, "")
     assert not result.ok
     assert "FAILED (must be 'not attempted')" in str(result)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        walk(*skip("root.role.invalid"), GET, MARK, QUEUE),
-        walk("if root.tdp_mmu_async_data is None:", f"    {MARK}", f"    {GET}", f"    {QUEUE}"),
-        walk(*skip("queued_before(root)"), GET, MARK, QUEUE)
-        + "\n\ndef queued_before(root):\n    return root.tdp_mmu_async_data is not None\n",
-        walk(*skip("root.role.invalid or root.tdp_mmu_async_data"), GET, MARK, QUEUE),
-    ],
-)
-def test_other_right_answers_to_exercise_1(text):
-    report = judge(EX1, text)
-    assert report.status == RIGHT, str(report)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        walk(*skip("root.role.invalid and root.tdp_mmu_async_data"), GET, MARK, QUEUE),
-        walk("if not root.tdp_mmu_async_data:", f"    {GET}", f"    {MARK}", f"    {QUEUE}"),
-    ],
-)
-def test_other_right_answers_to_exercise_2(text):
-    report = judge(EX2, text)
-    assert report.status == RIGHT, str(report)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        put(
-            "was_invalid = kvm_tdp_root_mark_invalid(root)", "if not was_invalid:", SET, HAND, BACK
-        ),
-        put(
-            "if kvm_tdp_root_mark_invalid(root):",
-            "    spin_lock(kvm.arch.tdp_mmu_pages_lock)",
-            "    list_del_rcu(root.link)",
-            "    spin_unlock(kvm.arch.tdp_mmu_pages_lock)",
-            "    call_rcu(root.rcu_head, tdp_mmu_free_sp_rcu_callback)",
-            "else:",
-            SET,
-            HAND,
-            rest=False,
-        ),
-    ],
-)
-def test_other_right_answers_to_exercise_3(text):
-    report = judge(EX3, text)
-    assert report.status == RIGHT, str(report)
 
 
 WRONG_1 = {

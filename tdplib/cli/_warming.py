@@ -51,7 +51,7 @@ def _refcounts() -> None:
 
 def _search() -> None:
     from tdplib import check, replay
-    from tdplib.guards import guard
+    from tdplib.guard import guard
     from tdplib.outlook import outlook
     from tdplib.replay import Session
 

@@ -37,7 +37,7 @@ def judge_invariant(exercise: Exercise, code: object) -> Report:
 
 
 def _run(case: Case, code) -> tuple[Outcome, str]:
-    from tdplib.guards import guard
+    from tdplib.guard import guard
 
     found = guard(code, base=case.base, scenario=case.world(), max_seconds=MAX_SECONDS)
     if found.status == "fails":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .session import Session
+from .stepping import BlockedError
 from .subject import Subject
 
 
@@ -15,9 +16,29 @@ def recount(session: Session, mode: int, subject: Subject | None = None) -> Sess
         same
     """
     made = Session(_subject=subject or session.subject, _mode=mode)
+    room = [0] * len(made.system.actors)
     for actor, taken in zip(session.path, session.taken, strict=True):
-        todo = len(taken.happened)
-        while todo > 0:
-            made.step(actor)
-            todo -= len(made.taken[-1].happened)
+        room[actor] += len(taken.happened)
+        while room[actor] > 0 and not made.ended() and _follow(made, actor, room):
+            pass
     return made
+
+
+def _follow(made: Session, actor: int, room: list[int]) -> bool:
+    """
+    Let `actor` take one step if `session` has come as far as what it does to shared memory.
+
+    Private work before that may be done already, and after it may still be to do: with other
+    reductions a step ends elsewhere in it.
+    """
+    try:
+        made.step(actor)
+    except BlockedError:
+        return False
+    happened = made.taken[-1].happened
+    acts = next((k for k, h in enumerate(happened) if h.node.op.visible), len(happened) - 1)
+    if acts >= room[actor]:
+        made.undo()
+        return False
+    room[actor] -= len(happened)
+    return True

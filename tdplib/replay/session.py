@@ -150,6 +150,12 @@ class Session:
         """Move the cursor one step forward, if there is one."""
         self.goto(min(len(self.steps), self.cursor + 1))
 
+    def undo(self) -> None:
+        """Move one step back and forget it."""
+        with self.lock:
+            self.back()
+            self._cut()
+
     def goto(self, k: int) -> None:
         """Move the cursor to just after step `k` (0 is the start)."""
         with self.lock:
