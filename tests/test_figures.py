@@ -108,7 +108,8 @@ def test_the_graph_of_a_figure_can_be_drawn(name):
 
 
 def test_a_figure_by_name():
-    assert figure.figure("role-word").svg == made("role-word").picture.svg
+    assert figure("role-word").svg == made("role-word").picture.svg
+    assert "<img alt=" in figure("role-word")._repr_mimebundle_()["text/html"]
     with pytest.raises(BadValueError, match="did you mean 'role-word'"):
         figure.figure("role-wrd")
     assert figure.stem("life-v5.18") == "life_v5_18"
@@ -303,6 +304,15 @@ def test_a_state_with_count_zero_and_spte_is_seen_by_nobody_else():
     for name in figure.LIVES:
         dead = {s for s in life(name).states if s.stage == "alive" and not s.counted and s.mapped}
         assert dead <= life(name).alone, name
+
+
+def test_which_states_are_seen_by_the_writer_alone():
+    half = State("alive", True, True, True, "", True)  # invalid, count set, not queued yet
+    seen = {name: half in life(name).alone for name in figure.LIVES}
+    assert seen == {"v5.17": False, "patch-22": False, "v5.18": True, "v6.4": True, "v6.6": False}
+    used = State("alive", False, True, True, "", True)
+    assert not any(used in life(name).alone for name in figure.LIVES)
+    assert all(State("made") in life(name).alone for name in figure.LIVES)
 
 
 def test_a_state_without_a_place_is_an_error(monkeypatch):
