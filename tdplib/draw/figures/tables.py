@@ -24,8 +24,8 @@ _WORDS = (
     "table of 512 entries (SPTEs). An entry leads to a table one level down, or is a leaf and "
     "maps memory."
 )
-_TINY = ((Geometry(1, 1), "an exploration, as a rule"), (Geometry(1, 2), "an exploration, at most"),
-         (Geometry(2, 1), "page tables alone, by hand"))  # fmt: skip
+_TINY = ((Geometry(1, 1), "most explorations"), (Geometry(1, 2), "the widest ones"),
+         (Geometry(2, 1), "explorations with child tables"))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def _say(walks: tuple[Walk, ...], geometry: Geometry) -> str:
         steps = "; ".join(str(step) for step in walk.steps)
         parts.append(f"The walk of a {geometry.levels}-level table to gfn {walk.gfn:#x}: {steps}.")
     for shape, use in _TINY:
-        parts.append(f"Tiny, for {use}: {_tiny_words(shape)}.")
+        parts.append(f"Tiny, in {use}: {_tiny_words(shape)}.")
     return " ".join(parts)
 
 
@@ -210,7 +210,7 @@ def _draw_tiny(svg: Svg, y: float) -> float:
     for place, (shape, use) in enumerate(_TINY):
         x = MARGIN + third * place
         svg.text(x, y + 24, _tiny_words(shape), "small strong")
-        svg.text(x, y + 39, f"for {use}", "small soft")
+        svg.text(x, y + 39, f"in {use}", "small soft")
         _draw_level(svg, shape, shape.levels, x, y + 52)
     return y + 52 + 30 + 44
 
