@@ -11,7 +11,8 @@ import numpy as np
 from tdplib import protocols
 from tdplib.draw.figures.life import Change, Life, State, Way
 from tdplib.replay.subject import subject
-from tdplib.search.explore import Exploration, Reductions, explore
+from tdplib.search.explore import Reductions, explore
+from tdplib.search.graph import graph
 from tdplib.vm import codes, decode
 from tdplib.vm.system import System
 from tdplib.words import role
@@ -37,19 +38,25 @@ def life_of(protocol: str, scenario: object = SCENARIO) -> Life:
     """
     about = subject(None, protocol, scenario)
     found = explore(about.system, reductions=_EACH)
-    looks = [_look(about.system, row) for row in found.arrays.states[: found.states]]
-    moves = _moves(found)
+    rows = found.arrays.states[: found.states]
+    looks = [_look(about.system, row) for row in rows]
+    edges = graph(found)
+    # A step that breaks a property leads to no state: such a path ends there.
+    moves = [[edge for edge in edges.edges(k) if edge[1] >= 0] for k in range(len(rows))]
     alone: dict[State, bool] = {}
     ways: dict[tuple[State, State], set[Way]] = {}
     for number, memory in _lives(looks, moves):
         here = _told(looks[number].state, memory)
-        if here is not None and _is_told(here, memory):
+        if here is None:
+            continue
+        if _is_told(here, memory):
             alone[here] = alone.get(here, True) and looks[number].writer
-        for move in moves[number]:
-            there = _told(looks[move.to].state, _remember(memory, looks[move.to].state))
-            told = there is not None and _is_told(there, _remember(memory, looks[move.to].state))
-            if here is not None and here != there and told:
-                ways.setdefault((here, there), set()).add(_way(about.system, move))
+        for actor, target in moves[number]:
+            then = _remember(memory, looks[target].state)
+            there = _told(looks[target].state, then)
+            if here != there and _is_told(there, then):
+                made = ways.setdefault((here, there), set())
+                made.add(_way(about.system, rows[number], actor))
     changes = _in_order(ways)
     states = tuple(dict.fromkeys(s for c in changes for s in (c.before, c.after)))
     only = frozenset(state for state in states if alone[state])
@@ -76,15 +83,6 @@ class _Look:
 
     state: State | None
     writer: bool
-
-
-@dataclass(frozen=True)
-class _Move:
-    """One step of the machine: who takes it, the operations in it, the state it leads to."""
-
-    actor: int
-    nodes: tuple[int, ...]
-    to: int
 
 
 def _look(system: System, row: np.ndarray) -> _Look:
@@ -118,28 +116,6 @@ def _look(system: System, row: np.ndarray) -> _Look:
     return _Look(state, writer)
 
 
-def _moves(found: Exploration) -> list[list[_Move]]:
-    """Return, for each state of a search, the steps that lead out of it."""
-    from tdplib.vm._entry import run
-
-    system, image = found.system, found.system.image
-    rows = found.arrays.states[: found.states]
-    number = {row.tobytes(): k for k, row in enumerate(rows)}
-    log = np.zeros(256, np.int64)
-    made = []
-    for row in rows:
-        out = []
-        for actor in range(len(system.actors)):
-            after = row.copy()
-            log[0], log[1] = 0, log.size - 2
-            code = int(run(image.im, image.mem, after, actor, _EACH.mode, log))
-            if code == 0 and log[0]:
-                nodes = tuple(int(node) for node in log[2 : 2 + log[0]])
-                out.append(_Move(actor, nodes, number[after.tobytes()]))
-        made.append(out)
-    return made
-
-
 def _remember(memory: int, state: State | None) -> int:
     """Return what a root with `memory` remembers in `state`."""
     if state is None or state.stage != "alive":
@@ -147,14 +123,14 @@ def _remember(memory: int, state: State | None) -> int:
     return max(memory, _USED if state.mapped else _LISTED if state.listed else _NEW)
 
 
-def _lives(looks: list[_Look], moves: list[list[_Move]]) -> Iterator[tuple[int, int]]:
+def _lives(looks: list[_Look], moves: list[list[tuple[int, int]]]) -> Iterator[tuple[int, int]]:
     """Give every (state, what the root remembers there) that can be reached."""
     todo, seen = [(0, _NEW)], {(0, _NEW)}
     while todo:
         number, memory = todo.pop()
         yield number, memory
-        for move in moves[number]:
-            reached = (move.to, _remember(memory, looks[move.to].state))
+        for _, target in moves[number]:
+            reached = (target, _remember(memory, looks[target].state))
             if reached not in seen:
                 seen.add(reached)
                 todo.append(reached)
@@ -171,14 +147,19 @@ def _is_told(state: State, memory: int) -> bool:
     return memory == _USED or state in (State("made"), fresh)
 
 
-def _way(system: System, move: _Move) -> Way:
-    """Return who takes a step, and the line of its operation on shared memory."""
-    base, (code, _) = system.image.node_base[move.actor], system.codes[move.actor]
-    nodes = [code.nodes[node - base] for node in move.nodes]
-    op = next(node.op for node in reversed(nodes) if node.op.visible)
+def _way(system: System, row: np.ndarray, actor: int) -> Way:
+    """Return who takes a step from a state, and the line of its operation on shared memory."""
+    from tdplib.vm._entry import run
+
+    image, log = system.image, np.zeros(256, np.int64)
+    log[1] = log.size - 2
+    run(image.im, image.mem, row.copy(), actor, _EACH.mode, log)
+    base, (code, _) = image.node_base[actor], system.codes[actor]
+    nodes = (code.nodes[int(node) - base] for node in log[2 : 2 + log[0]][::-1])
+    op = next(node.op for node in nodes if node.op.visible)
     function = code.program.frames[op.frame].function
     unit, _ = system.world.functions[function]
-    return Way(system.actors[move.actor].kind, function, unit.line(op.line).strip())
+    return Way(system.actors[actor].kind, function, unit.line(op.line).strip())
 
 
 def _in_order(ways: dict[tuple[State, State], set[Way]]) -> tuple[Change, ...]:
