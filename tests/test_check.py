@@ -276,6 +276,18 @@ def test_errors_after_the_grammar(name, tmp_path):
         assert told[-1] == f"write: {error.write}"
 
 
+def test_an_unlock_of_the_shared_code_that_somebody_calls_without_the_lock_is_shown_by_a_trace():
+    worker = (
+        "def tdp_mmu_zap_root_work(work):\n"
+        "    root = container_of(work, kvm_mmu_page, tdp_mmu_async_work)\n"
+        "    kvm = root.tdp_mmu_async_data\n"
+        "    tdp_mmu_zap_root(kvm, root, True)\n"
+    )
+    verdict = check(worker, scenario="small")
+    assert (verdict.status, verdict.property) == ("violated", "lockdep")
+    assert verdict.trace.steps[-1].actions[-1].function == "tdp_mmu_iter_cond_resched"
+
+
 def test_calling_in_a_circle_names_the_call():
     text = f"{HEAD}    again(kvm)\n\ndef again(kvm):\n    {NAME}(kvm)\n"
     with pytest.raises(LanguageError, match="without a bound") as refused:

@@ -427,7 +427,12 @@ def analyse(world: World, program: Program, args: list[tuple[int, int]]) -> Code
 
 
 def released_by_nobody(world: World, code: Code) -> LanguageError | None:
-    """Return the error for an unlock that no path reaches with the lock held, if there is one."""
+    """
+    Return the error for an unlock that no path reaches with the lock held, if there is one.
+
+    Only the top unit is looked at: an unlock of a function below goes wrong because of how it is
+    called, and that is shown by a trace (`lockdep`), not by a line nobody here has written.
+    """
     by_op: dict[int, list[Node]] = {}
     for node in code.nodes:
         if node.op.code in ("RUNLOCK", "WUNLOCK", "MUNLOCK", "RCUUNLOCK"):
@@ -436,6 +441,8 @@ def released_by_nobody(world: World, code: Code) -> LanguageError | None:
         if all(node.breaks for node in nodes):
             op = nodes[0].op
             unit, _ = world.functions[code.program.frames[op.frame].function]
+            if unit is not world.units[-1]:
+                continue
             what = f"`{op.lock}`" if op.lock else "the RCU read side"
             how = {"RUNLOCK": "for read", "WUNLOCK": "for write"}.get(op.code, "")
             return LanguageError.at_line(
