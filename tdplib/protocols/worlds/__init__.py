@@ -247,6 +247,7 @@ WORLDS: tuple[Row, ...] = (
         "world",
         "v5.18",
         Expected("violated", ("no-warn",)),
+        (("vcpu", "VM process"),),
     ),
     Row(
         "delist-then-yield",
@@ -261,6 +262,7 @@ WORLDS: tuple[Row, ...] = (
         "world",
         "v5.18",
         Expected("holds"),
+        (("reader", "walk"),),
     ),
     Row(
         "late-delist",
@@ -275,6 +277,7 @@ WORLDS: tuple[Row, ...] = (
         "world",
         "shared-drop",
         Expected("violated", ("no-spte-under-invalid-root",)),
+        (("reader", "walk"),),
     ),
     Row(
         "put-without-gift",

@@ -1,7 +1,8 @@
-"""delist-then-yield: v5.17's put, but it gives way to others while it zaps.
+"""delist-then-yield: v5.17's put, but the zap in it gives way to others.
 
 The put takes the root off the list, zaps it, and frees it, in that order. v5.17 does the same
-without a pause; here it pauses between two entries.
+without a pause; here the zap pauses between two entries. The rest is patch 22, less the warning
+of its zap, so that what the warning is for can be seen.
 """
 
 from tdplib.lang.kernel import *
@@ -15,5 +16,10 @@ def kvm_tdp_mmu_put_root(kvm, root, shared):
     spin_lock(kvm.arch.tdp_mmu_pages_lock)
     list_del_rcu(root.link)
     spin_unlock(kvm.arch.tdp_mmu_pages_lock)
-    zap_gfn_range(kvm, root, True, shared)
+    tdp_mmu_zap_root(kvm, root, shared)
     call_rcu(root.rcu_head, tdp_mmu_free_sp_rcu_callback)
+
+
+def tdp_mmu_zap_root(kvm, root, shared):
+    """Zap all of `root`, dropping mmu_lock between two entries."""
+    zap_gfn_range(kvm, root, True, shared)

@@ -1,8 +1,8 @@
 """teardown: v5.18, and the end of the VM, in the order that version 4 of the series had posted.
 
-The process that runs the VM has one thread, here "vCPU 0". It runs its vCPU, deletes a memslot
-(if the scenario says `unload=1`), and exits; closing its files tears the VM down. The reader is
-somebody else in the kernel who reads under RCU, and has nothing to do with this VM.
+The process that runs the VM has one thread. It runs its vCPU, deletes a memslot (if the scenario
+says `unload=1`), and exits; closing its files tears the VM down. The reader is somebody else in the
+kernel who reads under RCU, and has nothing to do with this VM.
 """
 
 from tdplib.lang.kernel import *
