@@ -13,10 +13,10 @@
 # %% [markdown]
 # # Lab 06: The workqueue
 #
-# From v5.18 on, KVM does not throw a guest's page tables away in the task that wants them gone. It
-# hands them to a worker thread and waits. That takes five lines of code, and each of them can be put
-# in a place where it frees memory that is in use, or stops the machine. Where do they belong, and
-# who holds which lock there?
+# In Linux v5.18, KVM does not clear a guest's page tables away in the task that wants them gone. It
+# hands them to a worker thread and waits. That takes a dozen lines of code, and each of them can be
+# put in a place where it frees memory that is in use, or stops the machine. Where do they belong,
+# and who holds which lock there?
 #
 # **What you will be able to do**
 #
@@ -110,10 +110,10 @@ labs.predict("lab06.q1", "")
 #
 # | do this | until you see |
 # |---|---|
-# | **step** vCPU 0, a few times | root 0: count 1 (the vCPU's), one present SPTE |
+# | **step** vCPU 0, three times | root 0: count 1 (the vCPU's), one present SPTE |
 # | **run** update 0 | it waits in `kvm_tdp_mmu_zap_invalidated_roots`; root 0 is invalid and queued, count 2 |
 # | **run** vCPU 0 | it is done, and has dropped root 0: count 1 (the worker's). The root is still listed, and still has its SPTE |
-# | **step** the zap worker, slowly | the item is taken; the SPTE goes; the put takes the count to 0, and root 0 is freed |
+# | **step** the zap worker, slowly | the item is taken; the SPTE goes; the put takes the count to 0; root 0 is freed |
 # | **run** update 0 | it is done |
 #
 # Then go back to the second line, and let the worker run before the vCPU. Who frees the root now?
@@ -332,8 +332,10 @@ labs.predict("lab06.q4", "")
 
 # %%
 posted = check("teardown")
-print(f"{posted.status}: {posted.property}, after {len(posted.trace.steps)} steps")
-print(posted.trace.steps[-1])
+draw(posted)
+
+# %% [markdown]
+# Only the process has moved here. The last line is its look at the list; the worker has not begun.
 
 # %% [markdown]
 # ## 11. Exercise 5: the end of the VM

@@ -13,10 +13,10 @@
 # %% [markdown]
 # # Lab 08: Defunct roots
 #
-# When the last user of a page table goes, somebody has to clear it away. For years that was the last
-# user itself, and it could take minutes. Linux v5.18 lets it say "not me", bring the table back from
-# the dead with one reference, and leave it to a worker. The function that does so is ten lines long.
-# Why must every line stand where it stands?
+# When the last user of a page table goes, somebody has to clear it away. Up to Linux v5.17 that was
+# the last user itself, and it could take minutes. v5.18 lets it say "not me", bring the table back
+# from the dead with one reference, and leave it to a worker. The function that does so is ten lines
+# long. Why must every line stand where it stands?
 #
 # **What you will be able to do**
 #
@@ -32,6 +32,7 @@
 import tdplib
 from tdplib import check, draw, labs
 from tdplib.lang.kernel import *
+from tdplib.replay import Session
 from tdplib.widgets import Interleaver
 
 ex1 = labs.exercise("lab08.ex1")
@@ -61,7 +62,7 @@ f"tdplib {tdplib.__version__}: ready"
 # ## 2. The put that could not pause
 #
 # A root becomes invalid in a fast zap; then nobody can pick it up again, and it fades away. But a root
-# may also lose its last user while it is in good order. Up to v6.3 that was an everyday matter: the
+# may also lose its last user while it is in good order. Before v6.4 that was an everyday matter: the
 # emulation of SMI and RSM (system management mode) and a change of the guest's CR0.WP bit made a vCPU
 # drop all its roots. With one vCPU the drop was the last put.
 #
@@ -144,27 +145,33 @@ labs.predict("lab08.q2", "")
 #
 # The idea was older than the commit. Versions 2 and 3 of the series (December 2021, February 2022)
 # had a put that gave the zap to the queue of the whole system, and to be safe it took a reference to
-# the VM. The fast zap still went over the list there, and gave back a reference for *every* invalid
-# root, also for those that came from a put. One reference too many was given back, and that is what
-# version 4 was there to put right (March 2022). Its first posting had a put that asked whether the VM
-# was dying, and zapped in place if it was. That question went away before the merge: the queue belongs
-# to the VM and is emptied before the VM goes, so there is nothing to ask.
+# the VM. A reference could be given back twice there; version 4 (March 2022) names that as a reason for
+# its being. (How: its mail does not say. Our reading is that the fast zap, which still went over the
+# list, took *every* invalid root for one with a reference to give back, also those that came from a
+# put. `check("v3-list-walk")` shows that this breaks.) In version 4 as posted, the put asked whether
+# the VM was dying, and zapped in place if it was. The question went away before the merge: the queue
+# belongs to the VM and is emptied before the VM goes, so there is nothing to ask.
 #
 # Play what was merged. Below are one vCPU, one memslot update and the worker at v5.18. **You are the
 # scheduler**: **Step** lets a task take one step, the double arrow lets it **run** until it must wait.
+# The steps are as small as they get here, one action each, and the board opens at the moment at which
+# the vCPU is about to drop its root.
 #
 # | do this | until you see |
 # |---|---|
-# | **step** vCPU 0, a few times | root 0: count 1, one present SPTE |
+# | (look) | root 0: count 1, one present SPTE. The 1 is the vCPU's |
 # | **step** vCPU 0, slowly | root 0: count **0**, and still valid. It is defunct |
-# | **step** update 0 | it queues up for `mmu_lock`, and waits: nobody comes in here |
+# | **run** update 0 | it waits for `mmu_lock`: nobody comes in here |
 # | **step** vCPU 0, slowly | root 0 becomes invalid; then its count is 1 again; then it is queued |
 # | **run** vCPU 0 | it is done. It has zapped nothing |
 # | **run** update 0 | it passes root 0 by, and waits for the queue |
 # | **run** the zap worker | root 0 is zapped; the worker's put is the last one, and the root is freed |
 
 # %%
-Interleaver("v5.18", scenario="small")
+session = Session("v5.18", "small", raw=True)
+while session.board()["actors"][0]["function"] != "kvm_mmu_free_roots":
+    session.step(0)
+Interleaver(session=session)
 
 # %% [markdown]
 # ## 5. Exercise 2: the put of v5.18
@@ -223,13 +230,13 @@ swapped = check("one-before-invalid")
 draw(swapped)
 
 # %% [markdown]
-# In v5.18 as it is nobody can see the two stores: a vCPU drops its root with `mmu_lock` held for
-# write, and the puts that come with the lock held for read meet roots that are invalid already, or
-# have no second walk beside them (the walks take turns, by `slots_lock`). The kit agrees: with the two
-# lines swapped, all scenarios of v5.18 hold. The order is a promise to readers that were still to
-# come. It is also the reason for the `xchg`: on real processors two plain stores may be seen in
-# another order than they were made in, and the cover letter of the series names the full barriers of
-# `xchg` as the reason for it. (The kit's memory keeps the order of stores, so it cannot show that.)
+# In v5.18 as it is, hardly anybody can see the two stores: a vCPU drops its root with `mmu_lock` held
+# for write, and walks that hold it for read take turns, by `slots_lock`, as far as we have read the
+# code. The kit agrees: with the two lines swapped, its scenarios of v5.18 hold. So the order is a
+# promise to readers that were still to come. It also bears on the `xchg`: a processor may show two
+# plain stores to others in another order than they were made in, and the cover letter of the series
+# gives the full barriers of `xchg` as the reason for choosing it. (The kit's memory keeps the order of
+# stores, so it cannot show that.)
 
 # %% [markdown]
 # {{question lab08.q4}}
@@ -339,7 +346,7 @@ report4
 # | the warning that relies on you | `kvm_tdp_mmu_invalidate_all_roots()`, v5.18 |
 # | walks that hold references | `tdp_mmu_next_root()`: the put of the previous root may be the last one |
 #
-# It lasted a year. From v6.4 on (April 2023) the TDP MMU itself holds a reference to every root, from
+# It lasted about a year. From v6.4 on (April 2023) the TDP MMU itself holds a reference to every root, from
 # its birth to a fast zap. No vCPU can be the last user of a valid root any more, so there are no
 # defunct roots: the mark and the step from 0 to 1 were deleted from the put, and in their place stands
 # a check that a root whose count reaches zero is invalid. It also cured what had made defunct roots so

@@ -255,6 +255,7 @@ WORLDS: tuple[Row, ...] = (
         "world",
         "patch-22",
         Expected("violated", ("zap-complete",)),
+        (("reader", "walk"),),
     ),
     Row(
         "shared-drop",

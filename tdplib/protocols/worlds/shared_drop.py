@@ -18,10 +18,16 @@ def kvm_mmu_free_roots(vcpu):
 
 
 def reader_thread(kvm, gfn):
-    """A walk over the roots with the lock held for read; one root is enough here."""
+    """A walk over the roots with the lock held for read; one root is enough here.
+
+    Whoever holds the lock of the list may rely on it that the list does not change meanwhile.
+    """
     read_lock(kvm.mmu_lock)
     rcu_read_lock()
+    spin_lock(kvm.arch.tdp_mmu_pages_lock)
     root = list_first_or_null_rcu(kvm.arch.tdp_mmu_roots)
+    WARN_ON_ONCE(list_first_or_null_rcu(kvm.arch.tdp_mmu_roots) != root)
+    spin_unlock(kvm.arch.tdp_mmu_pages_lock)
     alive = root is not None and kvm_tdp_mmu_get_root(root)
     rcu_read_unlock()
     if alive:
