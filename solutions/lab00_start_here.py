@@ -46,21 +46,21 @@ f"tdplib {tdplib.__version__}: ready"
 # course is about how KVM, Linux's hypervisor, does that: what it does in v5.18 (2022), what it did
 # before and after, and why most of what looks simpler is wrong.
 #
-# | lab | the question it answers | minutes |
-# |---|---|---|
-# | **00 Start here** | how does a lab work, and what can a check say? | 30 |
-# | **01 Page tables** | how is a page found, and what is in an entry on the way? | 60 |
-# | **02 Roots** | when can two CPUs share a table, and who may still take it? | 60 |
-# | **03 Faults and zaps** | how can one task fill a table while another empties it? | 60 |
-# | **04 Invalidation** | what must be true when the tables have been thrown away? | 60 |
-# | **05 The exchange** | two tasks mark the same table: which of them was first? | 50 |
-# | **06 The workqueue** | who does the work, if not the one who has to wait for it? | 70 |
-# | **07 The re-queue race** | can the same work be queued twice, and does it matter? | 80 |
-# | **08 Defunct roots** | what becomes of a good table that nobody uses any more? | 60 |
-# | **09 Afterwards** | which bugs were posted or shipped, and why did the worker go? | 90 |
-# | **10 Capstone** | can you write a protocol of your own that holds? | 120 |
+# | lab | | the question it answers | minutes |
+# |---|---|---|---|
+# | 00 | [Start here](lab00_start_here.ipynb) | how does a lab work, and what can a check say? | 30 |
+# | 01 | [Page tables and SPTEs](lab01_page_tables.ipynb) | how is one page among billions found, and what is in an entry on the way? | 60 |
+# | 02 | [Roots](lab02_roots.ipynb) | when may CPUs share a table, and who can still take it up? | 60 |
+# | 03 | [The fault path against the zapper](lab03_fault_path.ipynb) | one task fills a table, another empties it: what keeps them apart? | 75 |
+# | 04 | [Invalidation](lab04_invalidation.ipynb) | what must be true when all tables have been thrown away? | 70 |
+# | 05 | [xchg on the role word](lab05_xchg.ipynb) | two tasks mark the same table: which of them was first? | 60 |
+# | 06 | [The workqueue](lab06_workqueue.ipynb) | who does the work, if not the one who has to wait for it? | 75 |
+# | 07 | [The re-queue race](lab07_requeue_race.ipynb) | can the same work be queued twice, and does it matter? | 90 |
+# | 08 | [Defunct roots](lab08_defunct_roots.ipynb) | what becomes of a good table that nobody uses any more? | 70 |
+# | 09 | [Afterwards](lab09_afterwards.ipynb) | which bugs were posted or shipped, and why did the worker go again? | 90 |
+# | 10 | [Capstone](lab10_capstone.ipynb) | can you write a protocol of your own that holds? | 120 |
 #
-# Each builds on the ones before it.
+# Each builds on the ones before it. Together they are some 13 hours, in pieces of about one.
 
 # %% [markdown]
 # ## 2. One line
@@ -99,8 +99,8 @@ labs.predict("lab00.q1", "")
 # virtual machine). The one who decides whose turn it is, is **you**.
 #
 # In each task's column you see the line it stands at. **Step** lets it take one step. The double
-# arrow beside it lets it **run** until it is done or must wait. Under the columns is what the tasks
-# share; look at `counter` there. The rest of that board belongs to later labs and stays empty.
+# arrow beside it lets it **run** until it is done or must wait. Next to the columns stands what the
+# tasks share; look at `counter` there.
 #
 # Each task, after its `increment`, notes that it has arrived; the last to arrive looks whether the
 # counter is right. That is the `WARN_ON_ONCE`: it complains if what stands in it is true.
@@ -122,8 +122,8 @@ board
 # When it has gone wrong, the widget says that `no-warn` is broken. `no-warn` is the name of a
 # *property*: something that must be true in every run. This one says that no WARN fires.
 #
-# What you have played has a short name, its **schedule code**. It stands under the board, and you
-# can have it from here as well:
+# What you have played has a short name, its **schedule code**. It stands at the foot of the widget,
+# and you can have it from here as well:
 
 # %%
 board.schedule
@@ -252,8 +252,9 @@ def increment(kvm):
 ex2.preview(increment)
 
 # %% [markdown]
-# A wrong answer always comes with the shortest run that shows it, in your own lines. Look for the
-# two reads once more: what stands between the first read and the write that goes with it?
+# A wrong answer always comes with the shortest run that shows it, in your own lines. The picture
+# leaves out what tells little; *The same as text*, below it, has every line. Look for the two reads
+# once more: what stands between the first of them and the write that goes with it?
 #
 # The fourth answer is **right**, and that one is yours.
 

@@ -60,6 +60,19 @@ def test_the_tasks_of_a_world_are_named_and_not_counted():
         assert "1 fault each" not in picture
 
 
+def test_what_is_done_under_a_spinlock_is_shown_before_the_lock():
+    from tdplib.check import check
+
+    lock, unlock = (
+        f"    spin_{word}(kvm.arch.tdp_mmu_pages_lock)\n" for word in ("lock", "unlock")
+    )
+    code = f"def increment(kvm):\n{lock}    n = kvm.counter\n{unlock}"
+    code += f"{lock}    kvm.counter = n + 1\n{unlock}"
+    said = texts(swimlanes(check(code, base="lost-update").trace))
+    assert said.count("reads counter: 0") == 2
+    assert not [text for text in said if text.startswith("takes tdp_mmu_pages_lock")]
+
+
 def test_swimlanes_tell_the_story():
     said = texts(swimlanes(fake_trace()))
     assert "patch-22-skip-invalid: breaks zap-complete" in said

@@ -3,9 +3,10 @@
 import pytest
 
 from tdplib import labs
-from tdplib.labs.exercise import load_lab
+from tdplib.labs.exercise import lab_names, load_lab
 from tdplib.labs.judge import judge
 from tdplib.labs.report import NOT_ATTEMPTED, NOT_LANGUAGE, RIGHT, WRONG
+from tdplib.labs.sources import read_source
 from tdplib.replay import BlockedError, Session
 
 LOST = {record.id: record for record in load_lab("lab00").exercises}
@@ -40,6 +41,16 @@ def root(board, number):
 
 
 # --- lab 00
+
+
+@pytest.mark.parametrize("name", lab_names())
+def test_the_table_of_the_course_agrees_with_each_lab(name):
+    """If a lab's title or time was changed, change its row in lab 00 too."""
+    text = read_source(load_lab("lab00")).path.read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines()]
+    found = {f"lab{row[1]}": (row[2], row[4]) for row in rows if len(row) == 6}
+    lab = load_lab(name)
+    assert found[name] == (f"[{lab.title}]({lab.stem}.ipynb)", str(lab.minutes))
 
 
 def test_nothing_is_lost_if_one_runs_after_the_other():

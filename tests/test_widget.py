@@ -154,6 +154,11 @@ def test_nobody_sets_the_traits_from_outside(widget, name):
         setattr(widget, name, type(getattr(widget, name))())
 
 
+def test_a_program_that_makes_no_root_shows_no_table_of_them():
+    assert Interleaver("lost-update").board["rootless"]
+    assert not Interleaver("roots").board["rootless"]
+
+
 def test_sources_are_sent_once(widget):
     seen = []
     widget.observe(lambda change: seen.append(change["name"]), ["board", "sources"])

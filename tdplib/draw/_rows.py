@@ -203,7 +203,9 @@ def _rank(action: object) -> int:
         return 3 if re.search(r"\.role\b", source) else _FOLDED
     if action.kind in ("list", "rcu") and not action.changed:
         return _FOLDED
-    if source.startswith("spin_") or (action.changed and _only_kvm(action.changed)):
+    if source.startswith("spin_"):
+        return _FOLDED + 1  # what is done under the lock tells more
+    if action.changed and _only_kvm(action.changed):
         return _FOLDED
     return _RANK.get(action.kind, 3)
 

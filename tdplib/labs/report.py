@@ -213,7 +213,9 @@ def _what_broke(outcome):
 
 
 def _pre(text):
-    return f'<pre style="white-space:pre-wrap;margin:4px 0">{html.escape(text)}</pre>'
+    # JupyterLab breaks long lines of a <pre> in the middle of a word, unless told.
+    style = "white-space:pre-wrap;word-break:normal;overflow-wrap:anywhere;margin:4px 0"
+    return f'<pre style="{style}">{html.escape(text)}</pre>'
 
 
 def _picture(trace):

@@ -18,6 +18,8 @@ Some things are added to the Board dictionary, each of them worked out here and 
     rise to advice: its `step`, the `property`, and `advice` (a boolean); else None.
 `actions`
     the actions of the last step: `function`, `line`, `source`, `effect`, `kind`.
+`rootless`
+    whether no function that runs can make a root: then there is no table of them to show.
 `did`
     the last step in words: the effects of its actions, without the mere reads.
 """
@@ -56,6 +58,7 @@ def snapshot(
     if now["broken"]:
         now["broken"]["at_end"] = _kind(now["broken"]["property"]) == "end"
     now["actions"] = [_action(action) for action in step.actions] if step else []
+    now["rootless"] = _rootless(board.get("sources"))
     now["did"] = _did(now)
     now["changed"] = list(dict.fromkeys(_worth_marking(now, earlier)))
     now["was"] = dict(_old_values(now, earlier)) if earlier else {}
@@ -65,6 +68,11 @@ def snapshot(
         root["role"]["fields"] = role_fields(root["role"]["word"], old)
     now["changes"] = list(dict.fromkeys(_phrases(now))) if earlier else []
     return now
+
+
+def _rootless(sources: Mapping[str, Any] | None) -> bool:
+    lines = [line for source in (sources or {}).values() for line in source["lines"]]
+    return bool(lines) and not any("tdp_mmu_alloc_sp(" in line for line in lines)
 
 
 def _kind(name: str) -> str:

@@ -60,8 +60,9 @@ function spteLine(board, spte, at) {
     span("tdp-index", `[${spte.index}] `), value(board, at, () => short), full);
 }
 
-/** The roots; a slot that has not been handed out yet keeps its place. */
+/** The roots; a slot that has not been handed out yet keeps its place, where roots are made at all. */
 export function rootsTable(board) {
+  if (board.rootless) return div("");
   const extras = [...new Set(board.roots.flatMap((root) => Object.keys(root.extra || {})))];
   const heads = [...COLUMNS, ...extras].map((text) => h("th", { scope: "col" }, text));
   const rows = board.roots.map((root) => rootRow(board, root, extras));
@@ -97,11 +98,13 @@ export function sharedCard(board) {
   return group("tdp-shared", "Locks, lists, requests",
     h("dl", {}, (board.locks || []).map((lock) => lockRow(board, lock))),
     h("dl", {},
-      row("tdp_mmu_roots", value(board, "list", chain, board.list)),
-      row("zap queue", value(board, "queue", chain, board.queue), running ? `, running: ${running}` : ""),
+      board.rootless ? null : [
+        row("tdp_mmu_roots", value(board, "list", chain, board.list)),
+        row("zap queue", value(board, "queue", chain, board.queue), running ? `, running: ${running}` : "")],
       (board.requests || []).map((r) =>
         row(`${r.vcpu} requests`, value(board, `requests.${r.vcpu}`, () => breaks(list(r.pending))))),
-      row("RCU readers", value(board, "rcu.readers", list, readers)),
-      row("RCU to free", value(board, "rcu.pending", () => frees.join("; ") || "none")),
+      board.rootless ? null : [
+        row("RCU readers", value(board, "rcu.readers", list, readers)),
+        row("RCU to free", value(board, "rcu.pending", () => frees.join("; ") || "none"))],
       Object.entries(board.kvm || {}).map(([k, v]) => row(k, value(board, `kvm.${k}`, String, v)))));
 }
