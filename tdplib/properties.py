@@ -120,6 +120,13 @@ PROPERTIES: tuple[Property, ...] = (
         "writes to its struct page.",
     ),
     Property(
+        "tlb-complete",
+        "A guest used a translation that its processor had kept from a root that is gone: the fast "
+        "zap had returned, or the root was freed.",
+        "A zap of a whole root flushes no TLB. It relies on every vCPU being kicked out of the "
+        "guest, and on the local flush when a root is loaded.",
+    ),
+    Property(
         "one-winner",
         "Two tasks marked the same root invalid, and both were told that it was valid before.",
         "Whoever is told so owns what comes next (the gift, the queueing). Read, change and "

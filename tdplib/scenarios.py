@@ -19,7 +19,7 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "vcpus": (0, 4), "faults": (1, 4), "unload": (0, 1), "updates": (0, 4), "nx_toggles": (0, 2),
     "notifiers": (0, 2), "markers": (0, 4), "zap_all": (0, 1), "readers": (0, 2),
     "workers": (0, 2),
-    "entries": (1, 4), "levels": (1, 2), "roots": (0, 8), "first_gfn": (0, 3),
+    "entries": (1, 4), "levels": (1, 2), "tlb": (0, 1), "roots": (0, 8), "first_gfn": (0, 3),
     "root_role": (0, 0xFFFFFFFF),
 }  # fmt: skip
 """Lowest and highest value of each number of a scenario."""
@@ -62,6 +62,8 @@ class Scenario:
     workers : workers of the queue; a protocol without a queue has none, whatever stands here
     entries : SPTEs of a table
     levels : levels of a table, 1 or 2: with two, a root's SPTEs lead to tables of leaves
+    tlb : 1 if each vCPU has a hardware TLB: its guest then uses its gfn as often as it would fault
+        otherwise, and faults where there is no translation
     roots : page slots, for roots and the tables below them, never reused; 0 (the default): as many
         as a correct protocol can need, but 8 at most
     first_gfn : gfn of vCPU 0's faults
@@ -87,6 +89,7 @@ class Scenario:
     workers: int = 1
     entries: int = 2
     levels: int = 1
+    tlb: int = 0
     roots: int = 0
     first_gfn: int = 0
     root_role: int = 0x784
@@ -205,6 +208,12 @@ SCENARIOS: dict[str, Scenario] = {
             name="two-levels-notifier", vcpus=1, updates=1, notifiers=1, levels=2, first_gfn=3
         ),
         Scenario(name="two-levels-vcpus", updates=1, levels=2, first_gfn=2),
+        Scenario(name="tlb", vcpus=1, faults=2, updates=1, tlb=1, first_gfn=1),
+        Scenario(
+            name="tlb-notifier", vcpus=1, faults=2, updates=1, notifiers=1, tlb=1, first_gfn=1
+        ),
+        Scenario(name="tlb-vcpus", faults=2, updates=1, tlb=1),
+        Scenario(name="tlb-two-levels", vcpus=1, faults=2, updates=1, tlb=1, levels=2, first_gfn=3),
     )
 }
 """The named scenarios. ``small`` has at most 30,000 states without any reduction."""
@@ -253,6 +262,7 @@ DEFAULTS: dict[str, Scenario] = {
     "unchecked-queue": Scenario(name="memory-short", vcpus=1, updates=0, notifiers=1),
     "v3-give-back": SCENARIOS["requeue"],
     "teardown-kept": Scenario(name="vm-ends", vcpus=1, updates=0, readers=1, first_gfn=1),
+    "load-without-flush": SCENARIOS["tlb"],
     "lost-flush": Scenario(name="two-modes", unload=0, updates=0, notifiers=1),
 }
 """Default scenario of the protocols and worlds whose story needs another than ``default``."""

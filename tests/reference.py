@@ -19,8 +19,8 @@ from reference_source import Program
 
 LONGEST_ACTION = 20_000  # private steps in one action: more is a private loop that never ends
 OPTIONS = {
-    "entries": 2, "levels": 1, "pages": 4, "vcpus": None, "root_role": 0x784, "constants": {},
-    "merge": False,
+    "entries": 2, "levels": 1, "tlb": 0, "pages": 4, "vcpus": None,
+    "root_role": 0x784, "constants": {}, "merge": False,
 }  # fmt: skip
 
 
@@ -99,6 +99,7 @@ class World:
         built_in = {
             "PT_ENTRIES": options["entries"],
             "PT_LEVELS": options["levels"],
+            "HARDWARE_TLB": options["tlb"],
             "KVM_MAX_VCPUS": options["vcpus"],
             "TDP_MMU_OWNS_ROOT": 0,
         }
@@ -325,7 +326,7 @@ def explore(units, actors, *, max_states=200_000, **world):
 
     units : list of source texts, a later one replaces what an earlier one defines
     actors : list of (name, function, args), an arg an int, "kvm" or "vcpuN"
-    world : entries=2, levels=1, pages=4 (root slots), vcpus (default: those named),
+    world : entries=2, levels=1, tlb=0, pages=4 (root slots), vcpus (default: those named),
         root_role=0x784, constants={} (name -> int, below those of the units),
         merge=False (the reduction "merge")
 

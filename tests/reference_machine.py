@@ -22,6 +22,7 @@ from reference_memory import (
     STATE,
     SYNCING,
     TABLES,
+    TLB,
     UNALLOCATED,
     WAITS,
     WRITABLE,
@@ -553,6 +554,64 @@ def kvm_check_request(m, request, vcpu):
     return pending
 
 
+# the hardware TLB
+
+
+def tlb(m, vcpu):
+    return m.memory.base["vcpu"] + vcpu * m.memory.size["vcpu"] + TLB
+
+
+def date_out(m, vcpu, broken, which):
+    """Mark the translations of a vCPU that are out of date from now on."""
+    m.mem[tlb(m, vcpu)] = tuple(
+        (gfn, broken if isinstance(root, int) and which(gfn, root) else root)
+        for gfn, root in m.mem[tlb(m, vcpu)]
+    )
+
+
+@primitive("vv")
+def tlb_access(m, vcpu, gfn):
+    entries, levels = m.memory.entries, m.memory.levels
+    if not 0 <= gfn < entries**levels:
+        raise Broken("no-oops")
+    if kvm_test_request(m, 0, vcpu):
+        return 0
+    held = dict(m.mem[tlb(m, vcpu)])
+    if gfn in held:
+        if isinstance(held[gfn], str):
+            raise Broken(held[gfn])
+        if m.mem[m.page(held[gfn], STATE)] == FREED:
+            raise Broken("tlb-complete")
+        return 1
+    root = table = m.load((m.memory.fields["vcpu"]["arch", "mmu", "root"], vcpu, None))
+    for level in reversed(range(levels)):
+        m.live_page(table)
+        spte = m.entries(table)[gfn // entries**level % entries]
+        if not spte & PRESENT:
+            return 2
+        if level:
+            table = m.child(spte)
+            if table is None:
+                return 2
+    m.mem[tlb(m, vcpu)] = tuple(sorted({**held, gfn: root}.items()))
+    return 1
+
+
+@primitive("v")
+def tlb_flush(m, vcpu):
+    m.mem[tlb(m, vcpu)] = ()
+    return 0
+
+
+@primitive("v")
+def tlb_flush_all(m, kvm):
+    if kvm is None:
+        raise Broken("no-oops")
+    for vcpu in range(m.memory.vcpus):
+        tlb_flush(m, vcpu)
+    return 0
+
+
 # pages and the model's own notes
 
 
@@ -585,6 +644,8 @@ def model_update_begins(m, kvm):
 def model_update_returns(m, kvm):
     if any(page in m.mem[m.actor(NOTED)] and m.present(page) for page in m.pages()):
         raise Broken("zap-complete")
+    for vcpu in range(m.memory.vcpus):
+        date_out(m, vcpu, "tlb-complete", lambda gfn, root: root in m.mem[m.actor(NOTED)])
     m.mem[m.actor(NOTED)] = ()
     return 0
 
@@ -599,6 +660,8 @@ def model_notifier_returns(m, kvm, index):
     ]
     if any(m.entries(page)[index % entries] & PRESENT for page in tables):
         raise Broken("notifier-complete")
+    for vcpu in range(m.memory.vcpus):
+        date_out(m, vcpu, "notifier-complete", lambda gfn, root: gfn == index)
     return 0
 
 

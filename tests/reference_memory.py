@@ -15,7 +15,8 @@ ORDER = (
     "no-oops", "no-use-after-free", "refcount-underflow", "refcount-from-zero", "refcount-overflow",
     "no-double-queue", "list-intact", "no-invalid-root-loaded", "no-spte-under-invalid-root",
     "invalid-monotone", "no-dead-root-seen", "delist-at-final-put", "freed-empty", "zap-complete",
-    "notifier-complete", "one-winner", "no-warn", "lockdep", "no-deadlock", "no-leak",
+    "notifier-complete", "tlb-complete", "one-winner", "no-warn", "lockdep", "no-deadlock",
+    "no-leak",
 )  # fmt: skip
 ADVICE = "wasted-zap"
 
@@ -71,6 +72,7 @@ KVM = {
 }
 VCPU = {
     ("%requests",): ("hidden", 0),
+    ("%tlb",): ("hidden", ()),  # (gfn, root or the property that its use breaks), by gfn
     ("kvm",): ("the kvm", 0),
     ("vcpu_id",): ("its number", 0),
     ("arch", "mmu", "root"): ("root", None),
@@ -93,7 +95,7 @@ PAGE = {
     ("spt",): ("u64", 0),  # the last of all fields: its entries follow one another
 }
 # Cells by number: of a vCPU, of a page (five that are no fields, two fields), of an actor.
-REQUESTS = 0
+REQUESTS, TLB = range(2)
 STATE, WAITS, NEXT, ZAPPED, MARKED, ROLE, COUNT, GFN = range(8)
 NESTING, FLUSHING, SYNCING, NOTED = range(4)  # the cells of an actor
 STRUCTS = {

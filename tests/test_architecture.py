@@ -31,7 +31,7 @@ LAYERS = {
     "vm": 4, "vm._entry": 4, "vm._execute": 4, "vm._look": 4, "vm._memo": 4, "vm._memory": 4,
     "vm._model": 4,
     "vm._numbers": 4, "vm._run": 4, "vm.codes": 4, "vm.decode": 4, "vm.image": 4,
-    "vm.layout": 4, "vm.system": 4,
+    "vm._tlb": 4, "vm.layout": 4, "vm.system": 4,
     # 5: every interleaving of it; and, knowing nothing of that, the protocols as data
     "search": 5, "search._bfs": 5, "search._edges": 5, "search._guard": 5, "search._shortest": 5,
     "search.explore": 5, "search.graph": 5, "search.guard": 5, "search.shortest": 5,

@@ -30,6 +30,10 @@ SMALL = [
     ("v5.18", "small-markers"),
     ("patch-22", "small-markers"),
     *[(name, "two-levels") for name in names()],
+    *[(name, "tlb") for name in ("v5.17", "v5.18", "v6.6", "request-before-invalidate")],
+    ("v5.17", "tlb-notifier"),
+    ("v5.17", "tlb-two-levels"),
+    ("load-without-flush", "tlb"),
     *[(name, "two-levels-notifier") for name in ("v5.18", "v6.6", "delist-at-queue")],
 ]
 """Protocols with scenarios small enough for the reference."""

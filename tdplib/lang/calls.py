@@ -31,6 +31,7 @@ SIMPLE = {
     "tdp_mmu_alloc_sp": "ALLOC", "make_nonleaf_spte": "NONLEAF", "spte_to_child_sp": "CHILD",
     "model_notifier_returns": "NOTRETURN",
     "model_zap_begins": "ZAPBEGIN", "model_zap_ends": "ZAPEND", "model_marked_invalid": "MARKED",
+    "tlb_access": "TLBACCESS", "tlb_flush": "TLBFLUSH", "tlb_flush_all": "TLBFLUSHALL",
     "read_lock": "RLOCK", "read_unlock": "RUNLOCK", "write_unlock": "WUNLOCK",
     "mutex_lock": "MLOCK", "spin_lock": "MLOCK", "mutex_unlock": "MUNLOCK",
     "spin_unlock": "MUNLOCK", "lockdep_assert_held": "ASSERTHELD",

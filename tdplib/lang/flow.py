@@ -306,6 +306,8 @@ def results(op: Op, span):
         yield op.dst, field_range(op)
     elif op.code in ARITHMETIC:
         yield op.dst, None if a is None or b is None else ARITHMETIC[op.code](a, b)
+    elif op.code == "TLBACCESS":
+        yield op.dst, (0, 2)
     elif op.code == "NONLEAF":
         yield op.dst, (0, symbols.NUMBER_LIMITS["u64"])
     elif op.code in ("LISTFIRST", "LISTNEXT", "ALLOC", "WQNEXT", "CHILD"):

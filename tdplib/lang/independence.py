@@ -37,6 +37,7 @@ ALIVE, ROLE, SPT, COUNT = (
     ("page", "tdp_mmu_root_count"),
 )
 LIST, REQUESTS, READERS, SLOTS = ("list",), ("requests",), ("readers",), ("slots",)
+TLB = ("tlb",)
 QUEUED, FINISHED, INITED, DESTROYED = ("queued",), ("finished",), ("inited",), ("destroyed",)
 ANY = -1
 
@@ -118,7 +119,9 @@ def items(code: Code) -> set:
     }
 
 
-def accesses(code: Code, node: Node, args: tuple[int, ...], levels: int = 1) -> list[Access]:
+def accesses(
+    code: Code, node: Node, args: tuple[int, ...], levels: int = 1, tlb: bool = False
+) -> list[Access]:
     """Return what the operation of `node` touches when an actor with these arguments runs it."""
     op, hold = node.op, node.hold
     if op.code in ("WLOCK", "WLOCK2"):
@@ -132,10 +135,14 @@ def accesses(code: Code, node: Node, args: tuple[int, ...], levels: int = 1) -> 
     found = [(k, m, ANY) for k, m in TOUCHES.get(op.code, ())]
     if op.code.startswith("REQ"):
         found += requests(op, args)
+    elif op.code.startswith("TLB"):
+        found += translations(op, args)
     elif op.place is not None and op.code not in TOUCHES and op.lock is None:
         found += field_accesses(op, args)
     if levels > 1:
         found += beyond_the_page(op, found)
+    if tlb and op.code in ("UPDRETURN", "NOTRETURN"):
+        found.append((TLB, "w", ANY))
     return [Access(k, m, o, watching(op, k, hold)) for k, m, o in found]
 
 
@@ -158,6 +165,22 @@ def requests(op, args) -> list[tuple]:
         (REQUESTS, "w", vcpu),
         (("vcpu", "root"), "r", vcpu),
         (ROLE, "r", ANY),
+        (ALIVE, "r", ANY),
+    ]
+
+
+def translations(op, args) -> list[tuple]:
+    """Return the accesses of the TLB's operations."""
+    if op.code == "TLBFLUSHALL":
+        return [(TLB, "w", ANY)]
+    vcpu = value_of(op.a, args)
+    if op.code == "TLBFLUSH":
+        return [(TLB, "w", vcpu)]
+    return [
+        (TLB, "w", vcpu),
+        (REQUESTS, "r", vcpu),
+        (("vcpu", "root"), "r", vcpu),
+        (SPT, "r", ANY),
         (ALIVE, "r", ANY),
     ]
 
@@ -227,6 +250,7 @@ class Owned:
 
     def __init__(self, actors: list[tuple[Code, tuple[int, ...]]], levels: int = 1):
         self.actors, self.levels = actors, levels
+        self.tlb = any(n.op.code.startswith("TLB") for code, _ in actors for n in code.nodes)
         self.holds = [{n.hold for n in code.nodes} for code, _ in actors]
         self.frees = [
             {n.hold for n in code.nodes if n.op.code in ("CALLRCU", "FREE")} for code, _ in actors
@@ -250,7 +274,7 @@ class Owned:
 
         The end of a reader frees nothing if nobody could hand a page to RCU meanwhile.
         """
-        found = accesses(code, node, args, self.levels)
+        found = accesses(code, node, args, self.levels, self.tlb)
         if node.op.code == "RCUUNLOCK" and not self.frees_in_readers(actor):
             found = [x for x in found if x.key == READERS]
         pointer = page_of(node.op)

@@ -13,7 +13,9 @@ from .source import Unit
 from .values import World
 
 
-def join(units: tuple[Unit, ...], *, entries: int = 2, levels: int = 1, vcpus: int = 1) -> World:
+def join(
+    units: tuple[Unit, ...], *, entries: int = 2, levels: int = 1, vcpus: int = 1, tlb: int = 0
+) -> World:
     """
     Return the World of stacked units.
 
@@ -26,7 +28,7 @@ def join(units: tuple[Unit, ...], *, entries: int = 2, levels: int = 1, vcpus: i
     world = World(
         tuple(units),
         {},
-        symbols.constants(entries, levels, vcpus),
+        symbols.constants(entries, levels, vcpus, tlb),
         structs,
         dict(symbols.INITIAL),
         entries=entries,

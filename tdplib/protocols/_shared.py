@@ -18,8 +18,12 @@ One role, one address space.
     prev_roots bug fixed by cf4a8693d97a cannot show.
 No shadow MMU.
     kvm_zap_obsolete_pages and its yields are absent; mmu_valid_gen is toggled and decides nothing.
-No TLB.
-    Flushes are left out, so "flush before leaving RCU" and the flush at root load are not checked.
+No TLB, unless the scenario has one (HARDWARE_TLB).
+    Without, flushes are left out. With one, a guest uses its gfn in one step that no request can
+    interrupt: being in the guest and being asked to leave it are never at the same time, which
+    stands for the kick and the wait of kvm_make_all_cpus_request. The processor remembers whole
+    translations, not the tables on the way; it forgets nothing by itself; a flush takes no time.
+    A range zap and its "flush before leaving RCU" are not there; a notifier flushes always.
 No RCU in the fault, where there is one level.
     RCU protects the tables below a root while a vCPU walks them; with one level there are none.
     The zap does enter RCU, so that a root freed too early for a walk of the list, or for a zap,
@@ -173,6 +177,29 @@ def trace_kvm_mmu_zap_all_fast(kvm):
     model_update_begins(kvm)
 
 
+# The hardware TLB
+
+
+def flush_tlb_current(vcpu):
+    """The vCPU's own processor forgets what it remembers."""
+    tlb_flush(vcpu)
+
+
+def kvm_flush_remote_tlbs(kvm):
+    """The processors of all vCPUs forget what they remember."""
+    tlb_flush_all(kvm)
+
+
+def guest_access(vcpu, gfn):
+    """The guest uses `gfn` once: enter it, and fault where the hardware finds no translation."""
+    found = 0
+    while found != 1:
+        vcpu_enter_guest(vcpu)
+        found = tlb_access(vcpu, gfn)
+        if found == 2:
+            direct_page_fault(vcpu, gfn)
+
+
 # The vCPU
 
 
@@ -250,6 +277,8 @@ def kvm_mmu_load(vcpu):
     write_lock(vcpu.kvm.mmu_lock)
     vcpu.arch.mmu.root = kvm_tdp_mmu_get_vcpu_root_hpa(vcpu)
     write_unlock(vcpu.kvm.mmu_lock)
+    if HARDWARE_TLB:
+        flush_tlb_current(vcpu)
 
 
 def kvm_mmu_free_roots(vcpu):
@@ -288,15 +317,20 @@ def vcpu_enter_guest(vcpu):
 def vcpu_thread(kvm, vcpu, gfn, faults, unload):
     """A vCPU: `faults` faults at `gfn`, then (if `unload`) it drops its root.
 
+    With a hardware TLB its guest uses `gfn` so often, and faults where it must.
+
     Unloading stands for whatever makes a vCPU drop a root that is still valid (SMI and RSM
     emulation or a CR0.WP toggle before v6.4, or the end of the vCPU). Dropping the last reference
     to a valid root is what makes a root defunct.
     """
     for n in range(faults):
-        ret = RET_PF_RETRY
-        while ret == RET_PF_RETRY:
-            vcpu_enter_guest(vcpu)
-            ret = direct_page_fault(vcpu, gfn)
+        if HARDWARE_TLB:
+            guest_access(vcpu, gfn)
+        else:
+            ret = RET_PF_RETRY
+            while ret == RET_PF_RETRY:
+                vcpu_enter_guest(vcpu)
+                ret = direct_page_fault(vcpu, gfn)
     if unload:
         kvm_mmu_free_roots(vcpu)
 
@@ -321,6 +355,8 @@ def notifier_thread(kvm, gfn):
             tdp_mmu_zap_leaf(root, gfn)
         else:
             tdp_mmu_zap_spte(root, gfn, False)
+    if HARDWARE_TLB:
+        kvm_flush_remote_tlbs(kvm)
     model_notifier_returns(kvm, gfn)
     write_unlock(kvm.mmu_lock)
 

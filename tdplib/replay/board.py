@@ -271,6 +271,11 @@ def state_entries(system: System, st) -> dict:
                     else [],
                 }
             )
+    remembered = decode.translations(system, st)
+    tlb = [
+        {"vcpu": f"vCPU {v}", "entries": [tlb_text(*each) for each in entries]}
+        for v, entries in enumerate(remembered)
+    ]
     waits = [
         {"root": p, "waits_for": [called[k] for k in who]}
         for p, who in decode.grace(system, st).items()
@@ -290,9 +295,16 @@ def state_entries(system: System, st) -> dict:
         "queue": extra["queue"],
         "locks": lock_entries(system, st),
         "requests": requests,
+        "tlb": tlb,
         "rcu": {"readers": [called[k] for k in decode.readers(system, st)], "pending": waits},
         "kvm": kvm,
     }
+
+
+def tlb_text(gfn: int, root: int | None, mark: str) -> str:
+    """Return what a vCPU's processor remembers of one gfn."""
+    through = f" through root {root}" if root is not None else ""
+    return f"gfn {gfn}{through}{': ' + mark if mark else ''}"
 
 
 def changed(before: dict, after: dict) -> list[str]:
@@ -302,7 +314,7 @@ def changed(before: dict, after: dict) -> list[str]:
     For example "roots.0.refcount".
     """
     found: list[str] = []
-    for part in ("roots", "locks", "requests", "rcu", "kvm", "list", "queue"):
+    for part in ("roots", "locks", "requests", "tlb", "rcu", "kvm", "list", "queue"):
         compare(part, before.get(part), after.get(part), found)
     return found
 

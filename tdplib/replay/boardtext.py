@@ -209,6 +209,10 @@ def _rest(board: Board) -> list[str]:
             f"  requests of {request['vcpu']}: {_names(request['pending'], 'none')}"
             f"{_changed(board, path)}"
         )
+    for tlb in board.get("tlb", ()):
+        path = f"tlb.{tlb['vcpu']}"
+        entries = "; ".join(tlb["entries"]) or "empty"
+        lines.append(f"  TLB of {tlb['vcpu']}: {entries}{_changed(board, path)}")
     readers = _names(rcu.get("readers", ()), "none")
     lines.append(f"  RCU readers: {readers}{_changed(board, 'rcu.readers')}")
     lines.append(f"  RCU to free: {'; '.join(pending) or 'none'}{_changed(board, 'rcu.pending')}")

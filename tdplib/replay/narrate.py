@@ -24,8 +24,15 @@ KINDS = {
     "WQNEXT": "queue", "WQDONE": "queue", "REQALL": "request", "REQMAKE": "request",
     "REQTEST": "request", "REQCHECK": "request", "UPDBEGIN": "model", "UPDRETURN": "model",
     "NOTRETURN": "model", "ZAPBEGIN": "model", "ZAPEND": "model", "MARKED": "model",
+    "TLBACCESS": "tlb", "TLBFLUSH": "tlb", "TLBFLUSHALL": "tlb",
     "ISLOCKED": "read", "ISWLOCKED": "read", "PENDING": "queue",
 }  # fmt: skip
+TLB_WORDS = (
+    "is not entered: a request is pending",
+    "uses its memory, by the TLB or by a walk that fills it",
+    "finds no translation, and faults",
+)
+"""What came of a guest's access, by what `tlb_access` gives."""
 HEX = ("u32", "u64", "role")
 
 
@@ -216,6 +223,11 @@ def plain(node: Node, obj, a, result, page_name: Namer = page_name) -> str:
         "ZAPBEGIN": f"begins to zap {page}",
         "ZAPEND": f"has zapped all of {page}",
         "MARKED": f"is told that it was the one to mark {page} invalid",
+        "TLBACCESS": f"the guest of vCPU {a} {TLB_WORDS[result]}"
+        if done
+        else f"the guest of vCPU {a} uses its memory",
+        "TLBFLUSH": f"flushes the TLB of vCPU {a}",
+        "TLBFLUSHALL": "flushes the TLBs of all vCPUs",
         "ISLOCKED": looks(f"{op.lock} is held", result),
         "ISWLOCKED": looks(f"{op.lock} is held for write", result),
         "PENDING": looks(f"{page}'s work item is queued", result),

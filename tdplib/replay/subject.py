@@ -65,6 +65,7 @@ class Subject:
             actors,
             entries=s.entries,
             levels=s.levels,
+            tlb=s.tlb,
             pages=max(s.roots, 1),
             vcpus=max(s.vcpus, 1),
             root_role=s.root_role,

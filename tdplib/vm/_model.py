@@ -10,6 +10,7 @@ from ._numbers import (
     INVALID_LOADED, NOTIFIER, ONE_WINNER, OOPS, OP_MARKED, OP_NOTRETURN, OP_REQALL, OP_REQCHECK,
     OP_REQMAKE, OP_REQTEST, OP_UPDBEGIN, OP_UPDRETURN, OP_ZAPEND, ZAP_COMPLETE,
 )  # fmt: skip
+from ._tlb import gfns, notifier_returned, zap_returned
 from .codes import ALLOCATED, FREED, FREEING, L_WRITE, N_A, N_AUX, N_DST, N_NEXT, N_OP, PRESENT_BIT
 
 
@@ -72,9 +73,14 @@ def watch(im, mem, st, at, regs):
                 and has_present(im, mem, st, page)
             ):
                 return ZAP_COMPLETE
+        if im[codes.H_TLB] >= 0:
+            zap_returned(im, st, noted)
         return nxt
     if op == OP_NOTRETURN:
-        code = still_mapped(im, mem, st, mem[regs + im[at + N_A]])
+        gfn = mem[regs + im[at + N_A]]
+        code = still_mapped(im, mem, st, gfn)
+        if code == 0 and im[codes.H_TLB] >= 0:
+            notifier_returned(im, st, gfn)
         return nxt if code == 0 else code
     pointer = mem[regs + im[at + N_A]]
     if pointer == 0:
@@ -88,10 +94,7 @@ def watch(im, mem, st, at, regs):
 @kernel
 def still_mapped(im, mem, st, gfn):
     """Return a code if some leaf table, not freed, has a present SPTE for `gfn`, else 0."""
-    span = 1
-    for _ in range(im[codes.H_LEVELS]):
-        span *= im[codes.H_ENTRIES]
-    if gfn < 0 or gfn >= span:
+    if gfn < 0 or gfn >= gfns(im):
         return OOPS
     for page in range(im[codes.H_PAGES]):
         row = page_row(im, page, codes.P_SPT)

@@ -44,6 +44,7 @@ OP_REQALL, OP_REQMAKE, OP_REQTEST, OP_REQCHECK = (
 )  # fmt: skip
 OP_UPDBEGIN, OP_UPDRETURN, OP_NOTRETURN = _O["UPDBEGIN"], _O["UPDRETURN"], _O["NOTRETURN"]
 OP_ZAPBEGIN, OP_ZAPEND, OP_MARKED = _O["ZAPBEGIN"], _O["ZAPEND"], _O["MARKED"]
+OP_TLBACCESS, OP_TLBFLUSH = _O["TLBACCESS"], _O["TLBFLUSH"]
 OP_ISLOCKED, OP_ISWLOCKED, OP_PENDING = _O["ISLOCKED"], _O["ISWLOCKED"], _O["PENDING"]
 OOPS, USE_AFTER_FREE = _P["no-oops"], _P["no-use-after-free"]
 UNDERFLOW, FROM_ZERO, OVERFLOW = (
@@ -58,6 +59,7 @@ UNDER_INVALID, MONOTONE, DEAD_SEEN = (
 FINAL_PUT, FREED_EMPTY, ZAP_COMPLETE = (
     _P["delist-at-final-put"], _P["freed-empty"], _P["zap-complete"],
 )  # fmt: skip
+TLB_COMPLETE = _P["tlb-complete"]
 NOTIFIER, ONE_WINNER, WARNED, LEAK = (
     _P["notifier-complete"], _P["one-winner"], _P["no-warn"], _P["no-leak"],
 )  # fmt: skip

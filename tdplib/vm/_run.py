@@ -19,8 +19,9 @@ from ._memory import (
 from ._model import execute_model
 from ._numbers import (
     LEAK, OP_ALLOC, OP_END, OP_FLUSHWAIT, OP_FREE, OP_ISLOCKED, OP_LISTEMPTY, OP_MUNLOCK,
-    OP_REFDECTEST, OP_WQDONE, OP_WQNEXT, OP_ZAPBEGIN,
+    OP_REFDECTEST, OP_TLBACCESS, OP_WQDONE, OP_WQNEXT, OP_ZAPBEGIN,
 )  # fmt: skip
+from ._tlb import execute_tlb
 from .codes import (
     ACTOR,
     BLOCKED,
@@ -68,8 +69,10 @@ def execute(im, mem, st, at, regs, actor):
         return execute_list(im, mem, st, at, regs)
     if op <= OP_WQDONE:
         return execute_queue(im, mem, st, at, regs, actor)
-    if op < OP_ISLOCKED:
+    if op < OP_TLBACCESS:
         return execute_model(im, mem, st, at, regs)
+    if op < OP_ISLOCKED:
+        return execute_tlb(im, mem, st, at, regs)
     return execute_look(im, mem, st, at, regs)
 
 

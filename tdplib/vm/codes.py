@@ -28,6 +28,8 @@ OPS = (
     # requests and the model's own watchers
     "REQALL", "REQMAKE", "REQTEST", "REQCHECK", "UPDBEGIN", "UPDRETURN", "NOTRETURN", "ZAPBEGIN",
     "ZAPEND", "MARKED",
+    # the hardware TLB
+    "TLBACCESS", "TLBFLUSH", "TLBFLUSHALL",
     # looking at what others hold or queued
     "ISLOCKED", "ISWLOCKED", "PENDING",
 )  # fmt: skip
@@ -38,7 +40,8 @@ PROPERTIES = (
     "no-oops", "no-use-after-free", "refcount-underflow", "refcount-from-zero", "refcount-overflow",
     "no-double-queue", "list-intact", "no-invalid-root-loaded", "no-spte-under-invalid-root",
     "invalid-monotone", "no-dead-root-seen", "delist-at-final-put", "freed-empty", "zap-complete",
-    "notifier-complete", "one-winner", "no-warn", "lockdep", "no-deadlock", "no-leak",
+    "notifier-complete", "tlb-complete", "one-winner", "no-warn", "lockdep", "no-deadlock",
+    "no-leak",
 )  # fmt: skip
 PROPERTY = {name: k for k, name in enumerate(PROPERTIES)}
 ADVICE = ("wasted-zap",)
@@ -148,7 +151,8 @@ HEADER = 32
     H_ACTORS, H_PAGES, H_ENTRIES, H_WORDS, H_ACTOR, H_NODE, H_STOP, H_REG, H_FIELD, H_PAGE, H_HEAD,
     H_QUEUE, H_DESTROYED, H_REQUEST, H_MMU_LOCK, H_INVALID_SHIFT, H_VCPUS, H_VROOT, H_OWNS_ROOT,
     H_MEM_REGS, H_TABLE, H_WORKERS, H_MEMO_ROWS, H_LEVELS,
-) = range(24)  # fmt: skip
+    H_TLB,
+) = range(25)  # fmt: skip
 
 # === mem: the table of words ===
 M_COUNT, M_CAPACITY, M_ADVICE, M_MISSED, M_WORDS = 0, 1, 2, 3, 8

@@ -78,6 +78,24 @@ def parent(system: System, st: np.ndarray, page: int) -> int | None:
     return None
 
 
+def translations(system: System, st: np.ndarray) -> list[list[tuple[int, int | None, str]]]:
+    """
+    Return what each vCPU's TLB remembers; [] for a system without TLBs.
+
+    Of each: (gfn, root, ""), or (gfn, None, why it is out of date).
+    """
+    if ("vcpu", "tlb0", 0, 0, None) not in system.image.fields:
+        return []
+    marks = {system.pages + 1: "out of date, the zap has returned",
+             system.pages + 2: "out of date, the notifier has returned"}  # fmt: skip
+    found = []
+    for vcpu in range(system.vcpus):
+        held = [(g, lookup(system, st, "vcpu", f"tlb{g}", vcpu))
+                for g in range(system.entries**system.levels)]  # fmt: skip
+        found.append([(g, None if x in marks else x - 1, marks.get(x, "")) for g, x in held if x])
+    return found
+
+
 def standing(system: System, st: np.ndarray, actor: int) -> Standing:
     """Return where `actor` stands and what it remembers."""
     im, mem = system.image.im, system.image.mem

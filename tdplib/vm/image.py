@@ -42,6 +42,7 @@ class ImageWriter:
             c.H_QUEUE: b.queue,
             c.H_DESTROYED: b.destroyed,
             c.H_REQUEST: b.request,
+            c.H_TLB: b.tlb,
             c.H_VCPUS: s.vcpus,
             c.H_VROOT: b.vroot,
             c.H_OWNS_ROOT: s.owns_root,

@@ -171,6 +171,9 @@ class Builder:
             made.width, made.flags = self.shape.word_bits, c.F_INTERNED
         elif made.type == "flag":
             made.width, made.limit = 1, 1
+        elif made.type == "tlb":
+            made.limit = self.shape.pages + 2
+            made.width = made.limit.bit_length()
         elif made.type == "state":
             made.width, made.limit = 2, 3
         else:
@@ -189,7 +192,7 @@ class Builder:
         if (
             (made.owner, made.name) not in self.written
             and made.owner in ("kvm", "vcpu", "page")
-            and made.type not in ("flag", "state", "pointer")
+            and made.type not in ("flag", "state", "pointer", "tlb")
         ):
             made.const, made.flags = self.start_value(made), c.F_CONST
             return
@@ -229,6 +232,8 @@ class Builder:
         found = (
             [("requests", "flag")] if self.has("REQALL", "REQMAKE", "REQTEST", "REQCHECK") else []
         )
+        if self.has("TLBACCESS", "TLBFLUSH", "TLBFLUSHALL"):
+            found += [(f"tlb{g}", "tlb") for g in range(self.shape.entries**self.shape.levels)]
         named = {(n, "role" if b else t) for o, n, t, b in self.used if o == "vcpu"}
         return found + sorted(named)
 
@@ -238,7 +243,7 @@ class Builder:
 
         Bits come later, in the vCPU's own block if it has one.
         """
-        self.request = self.vroot = -1
+        self.request = self.vroot = self.tlb = -1
         self.vcpu_rows: list[int] = []
         for name, type_ in self.vcpu_names():
             first = len(self.rows)
@@ -246,6 +251,8 @@ class Builder:
                 self.vcpu_rows.append(self.add("vcpu", name, type_, v))
             if name == "requests":
                 self.request = first
+            if name == "tlb0":
+                self.tlb = first
             if name == "root":
                 self.vroot = first
                 for v in range(self.shape.vcpus):
@@ -414,7 +421,8 @@ class Builder:
 
     def fix_or_size(self, made: Field) -> None:
         """Decide whether a vCPU field is stored; if so, how wide."""
-        if made.name != "requests" and ("vcpu", made.name) not in self.written:
+        hidden = made.name == "requests" or made.type == "tlb"
+        if not hidden and ("vcpu", made.name) not in self.written:
             made.const, made.flags = self.start_value(made), c.F_CONST
         else:
             self.size(made)

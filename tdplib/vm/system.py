@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass, field
 
 from ..errors import BadValueError
+from ..lang import symbols
 from ..lang.flow import Code, analyse, released_by_nobody
 from ..lang.independence import Owned
 from ..lang.ir import Arg, Op
@@ -113,9 +114,8 @@ class System:
         Comments do not count.
         """
         text = "\n".join(code_text(unit) for unit in self.world.units)
-        text += repr(
-            (self.actors, self.entries, self.pages, self.vcpus, self.root_role, self.levels)
-        )
+        shape = [self.world.constants[name] for name in symbols.SHAPE]
+        text += repr((self.actors, self.entries, self.pages, self.vcpus, self.root_role, shape))
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
     def groups(self) -> list[list[int]]:
@@ -159,7 +159,7 @@ class System:
 
 def stores_identity(code: Code, op: Op) -> bool:
     """Tell whether an operation uses a vCPU's number as a value."""
-    if op.code == "ALLOC" or op.code.startswith("REQ"):
+    if op.code == "ALLOC" or op.code.startswith(("REQ", "TLB")):
         return False
     idx = op.place.idx if op.place is not None else None
     used = (op.a, op.b, idx)
@@ -197,6 +197,7 @@ def build(
     *,
     entries: int = 2,
     levels: int = 1,
+    tlb: int = 0,
     pages: int = 4,
     vcpus: int | None = None,
     root_role: int = 0x784,
@@ -206,7 +207,8 @@ def build(
     """
     Compile `units` for `actors`.
 
-    entries : SPTEs a table, 1 to 8; levels : of tables, 1 or 2; pages : page slots, 1 to 8; vcpus :
+    entries : SPTEs a table, 1 to 8; levels : of tables, 1 or 2; tlb : 1
+        where the code for a hardware TLB counts; pages : page slots, 1 to 8; vcpus :
         default, as many as the actors name
     strict : refuse an unlock that can never find the lock held (else it breaks `lockdep` when
         reached)
@@ -228,7 +230,7 @@ def build(
             ),
             default=0,
         )
-    world = join(units, entries=entries, levels=levels, vcpus=vcpus)
+    world = join(units, entries=entries, levels=levels, vcpus=vcpus, tlb=tlb)
     watchers = () if watcher is None else (watcher,)
     codes = compile_actors(world, (*actors, *watchers), strict)
     return System(world, tuple(actors), codes, entries, pages, vcpus, root_role, levels)

@@ -7,6 +7,7 @@ from ._stub import Constant, Name
 
 __all__ = [
     "FROZEN_SPTE",
+    "HARDWARE_TLB",
     "KVM_MAX_VCPUS",
     "KVM_REQ_MMU_FREE_OBSOLETE_ROOTS",
     "PG_LEVEL_1G",
@@ -77,6 +78,7 @@ PG_LEVEL_1G = Constant("PG_LEVEL_1G", 3, "Level of a table whose entries map 1 G
 PT_ENTRIES = Name("PT_ENTRIES", "entries per table, set by the scenario")
 PT_LEVELS = Name("PT_LEVELS", "levels of tables, set by the scenario")
 KVM_MAX_VCPUS = Name("KVM_MAX_VCPUS", "number of vCPUs, set by the scenario")
+HARDWARE_TLB = Name("HARDWARE_TLB", "1 if each vCPU has a hardware TLB, set by the scenario")
 
 u8 = Name("u8", "type of a new field: 0 to 255")
 u16 = Name("u16", "type of a new field: 0 to 65535")

@@ -12,6 +12,9 @@ __all__ = [
     "model_zap_begins",
     "model_zap_ends",
     "run_work",
+    "tlb_access",
+    "tlb_flush",
+    "tlb_flush_all",
     "workqueue_done",
     "workqueue_next",
 ]
@@ -42,6 +45,34 @@ def workqueue_done(wq):
     Visible.
     """
     raise not_executed("workqueue_done")
+
+
+def tlb_access(vcpu, gfn):
+    """
+    Let the guest use `gfn`: by a translation its processor holds, else by a walk of its root.
+
+    Visible. Gives 0 if a request is pending (the vCPU is not in the guest), 1 if it went through,
+    2 if there is no translation: a fault. One that is out of date breaks `tlb-complete`.
+    """
+    raise not_executed("tlb_access")
+
+
+def tlb_flush(vcpu):
+    """
+    Make the vCPU's processor forget all translations.
+
+    Visible. Protocols call `flush_tlb_current`.
+    """
+    raise not_executed("tlb_flush")
+
+
+def tlb_flush_all(kvm):
+    """
+    Make the processors of all vCPUs forget all translations.
+
+    Visible. Protocols call `kvm_flush_remote_tlbs`.
+    """
+    raise not_executed("tlb_flush_all")
 
 
 def model_update_begins(kvm):

@@ -324,5 +324,12 @@ WORLDS: tuple[Row, ...] = (
         "v5.18",
         Expected("violated", ("no-warn",)),
     ),
+    Row(
+        "load-without-flush",
+        "v5.18, loading a root without the flush of the vCPU's TLB",
+        "world",
+        "v5.18",
+        Expected("violated", ("tlb-complete",)),
+    ),
 )
 """Every world, in the order of the labs."""
