@@ -27,11 +27,11 @@ KINDS = {
     "TLBACCESS": "tlb", "TLBFLUSH": "tlb", "TLBFLUSHALL": "tlb",
     "ISLOCKED": "read", "ISWLOCKED": "read", "PENDING": "queue",
 }  # fmt: skip
-TLB_WORDS = (
-    "is not entered: a request is pending",
-    "uses its memory, by the TLB or by a walk that fills it",
-    "finds no translation, and faults",
-)
+TLB_WORDS = {
+    0: "is not entered: a request is pending",
+    1: "uses its memory, by the TLB or by a walk that fills it",
+    2: "finds no translation, and faults",
+}
 """What came of a guest's access, by what `tlb_access` gives."""
 HEX = ("u32", "u64", "role")
 
@@ -223,7 +223,7 @@ def plain(node: Node, obj, a, result, page_name: Namer = page_name) -> str:
         "ZAPBEGIN": f"begins to zap {page}",
         "ZAPEND": f"has zapped all of {page}",
         "MARKED": f"is told that it was the one to mark {page} invalid",
-        "TLBACCESS": f"the guest of vCPU {a} {TLB_WORDS[result]}"
+        "TLBACCESS": f"the guest of vCPU {a} {TLB_WORDS.get(result, 'uses its memory')}"
         if done
         else f"the guest of vCPU {a} uses its memory",
         "TLBFLUSH": f"flushes the TLB of vCPU {a}",
