@@ -35,7 +35,7 @@
 
 # %%
 import tdplib
-from tdplib import check, draw, labs
+from tdplib import check, draw, figure, labs
 from tdplib.lang.kernel import *
 from tdplib.widgets import Interleaver
 
@@ -466,6 +466,22 @@ report4
 
 # %%
 # print(tdplib.guard(invariant, base="patch-22", scenario="small").trace)
+
+# %% [markdown]
+# The same as a picture. Below is every state in which a root can be found at patch 22, and every
+# step from one to the next, collected from all interleavings of one vCPU and two updates. A dashed
+# box is a state that only a task with `mmu_lock` held for write ever sees. Look for the box that is
+# *invalid*, has SPTEs, is in no queue, and is **not** dashed. The trace of section 5 went through it.
+
+# %%
+figure("life-patch-22")
+
+# %% [markdown]
+# And in v5.18. The box is still there, but dashed: it is left for the queue before the lock is
+# dropped, so nobody else can meet a root in it.
+
+# %%
+figure("life-v5.18")
 
 # %% [markdown]
 # ## 10. All of it in one table
