@@ -59,6 +59,7 @@ f"tdplib {tdplib.__version__}: ready"
 # | **gift** | in this course: a reference that is taken by one task so that another one can give it back |
 # | **`mmu_lock`** | guards the page tables; many may hold it for read, or one for write |
 # | **`slots_lock`** | lets one memslot update in at a time |
+# | **world** | in this course: a small stage with its own tasks, made for one question. What you write is put into one, or into a version of the kernel |
 # | **RCU** | a way to read without a lock. `call_rcu` frees memory later: when all who were reading have left |
 
 # %% [markdown]
@@ -68,12 +69,12 @@ f"tdplib {tdplib.__version__}: ready"
 # held for read: zap, give the reference back, next root. Other tasks zapped too: whoever dropped the
 # last reference to a root zapped it, usually a vCPU, which had better things to do.
 #
-# Commit 22b94c4b63eb, part of a series of March 2022 and released in v5.18, gives the fast zap's
-# part to a worker. (The vCPU's part follows three patches later; that is lab 08.)
+# Commit 22b94c4b63eb, "patch 21" of a series of March 2022 and released in v5.18, gives the fast
+# zap's part to a worker. (The vCPU's part follows three patches later; that is lab 08.)
 #
 # - Every VM gets a **queue of its own**, `kvm.arch.tdp_mmu_zap_wq`. An earlier posting (version 3,
-#   February 2022) used the queue of the whole system, and had to keep a reference to the VM for each
-#   item, lest the VM be gone when the item's turn comes.
+#   February 2022), in which only puts queued roots, used the queue of the whole system, and had to
+#   keep a reference to the VM for each item, lest the VM be gone when the item's turn comes.
 # - The **work item** is a part of the root: `root.tdp_mmu_async_work`. No memory has to be allocated
 #   to queue it. But memory that holds a queued item must not be freed.
 # - Hence the **gift**: the update takes one reference to each root before it queues it. The worker
@@ -90,6 +91,9 @@ f"tdplib {tdplib.__version__}: ready"
 #         root.role.invalid = 1                          # out of service
 #         tdp_mmu_schedule_zap_root(kvm, root)           # you write this one
 # ```
+#
+# At patch 21 itself the first two lines of the loop were not there yet: every fast zap queued every
+# root on the list. Keep that in mind for exercise 2.
 
 # %% [markdown]
 # {{question lab06.q1}}
@@ -195,13 +199,11 @@ draw(no_gift)
 # to the worker.
 
 # %% [markdown]
-# ## 6. Where to wait
+# ## 6. Exercise 2: where to wait
 #
 # The fast zap may not return before the worker is through: once the memslot is gone, nobody finds the
 # SPTEs that lead to its memory. So it waits. With which locks held? There are two to choose from,
 # and the worker takes one of them.
-#
-# ## 7. Exercise 2: where to wait
 #
 # {{exercise lab06.ex2}}
 
@@ -237,9 +239,9 @@ report2
 # ex2.hint()
 
 # %% [markdown]
-# Try the wrong places too; it costs a second each. The wait inside the write section hangs. The wait
-# after `slots_lock` has been dropped lets the second update queue a root that still waits. Two seeded
-# bugs of the kit are these two:
+# Try the wrong places too; it costs a second each. With the wait inside the write section everything
+# hangs. Without `slots_lock`, or with the wait after it was dropped, the second update queues a root
+# that still waits. The kit has both mistakes ready made:
 
 # %%
 for name in ("flush-under-mmu-lock", "flush-without-slots-lock"):
@@ -252,7 +254,7 @@ for name in ("flush-under-mmu-lock", "flush-without-slots-lock"):
 # that one.
 
 # %% [markdown]
-# ## 8. A lock for read is a lock
+# ## 7. A lock for read is a lock
 #
 # {{question lab06.q3}}
 
@@ -284,7 +286,7 @@ report3
 # ex3.hint()
 
 # %% [markdown]
-# ## 9. Exercise 4: what a queued root is
+# ## 8. Exercise 4: what a queued root is
 #
 # So far you have been told what breaks. Now say what holds.
 #
@@ -314,7 +316,7 @@ report4
 # ex4.hint()
 
 # %% [markdown]
-# ## 10. Taking it down
+# ## 9. Taking it down
 #
 # When the last file of a VM is closed, the VM is taken apart. Four things have to be waited for: the
 # vCPUs (they give back their roots), the queue (a put of a vCPU may have put a root there), the list
@@ -338,7 +340,7 @@ draw(posted)
 # Only the process has moved here. The last line is its look at the list; the worker has not begun.
 
 # %% [markdown]
-# ## 11. Exercise 5: the end of the VM
+# ## 10. Exercise 5: the end of the VM
 #
 # {{exercise lab06.ex5}}
 
@@ -375,7 +377,7 @@ report5
 # tasks, in every interleaving.
 
 # %% [markdown]
-# ## 12. Recap
+# ## 11. Recap
 #
 # 1. A work item lives in the root it is about. The gift, a reference taken before the item is queued,
 #    keeps that memory until the worker has given it back.
@@ -387,16 +389,16 @@ report5
 # 5. Teardown goes in the order of causes: vCPUs, queue, list, RCU.
 
 # %% [markdown]
-# ## 13. Where to read the real code
+# ## 12. Where to read the real code
 #
-# All in `arch/x86/kvm/mmu/`, Linux v5.18:
+# In `arch/x86/kvm/mmu/`, Linux v5.18:
 #
 # | what | where |
 # |---|---|
 # | queue, worker, wait | `tdp_mmu.c`: `tdp_mmu_schedule_zap_root()`, `tdp_mmu_zap_root_work()`, `kvm_tdp_mmu_zap_invalidated_roots()` |
 # | the fast zap | `mmu.c`: `kvm_mmu_zap_all_fast()` |
 # | making the queue, and the end | `tdp_mmu.c`: `kvm_mmu_init_tdp_mmu()`, `kvm_mmu_uninit_tdp_mmu()` |
-# | the work item in the root | `mmu_internal.h`: `struct kvm_mmu_page`, `tdp_mmu_async_work`, `tdp_mmu_async_data` |
+# | the work item in the root | `struct kvm_mmu_page`: `tdp_mmu_async_work`, `tdp_mmu_async_data` |
 # | all of it in one commit | 22b94c4b63eb |
 #
 # The queue is called "kvm" and is unbound: its workers run on any CPU. In 6.6 (0df9dab891ff) that was

@@ -56,7 +56,9 @@ f"tdplib {tdplib.__version__}: ready"
 # | **notifier** | a callback: the host is about to take a page of guest memory away, so no SPTE may lead there when it returns |
 # | **fast zap** | a memslot is deleted or moved: all roots go out of service, and when it returns none of them has a present SPTE |
 # | **gift** | a reference that one task takes, or sets, so that another one gives it back |
-# | **`mmu_lock`** | many may hold it for read, or one for write |
+# | **`mmu_lock`** | guards all of this; many may hold it for read, or one for write |
+# | **`slots_lock`** | lets one memslot update in at a time |
+# | **RCU** | a way to read without a lock; `call_rcu` frees memory when all who were reading have left |
 
 # %% [markdown]
 # ## 2. The put that could not pause
@@ -140,15 +142,15 @@ labs.predict("lab08.q2", "")
 # ## 4. Not me
 #
 # The pause helps the others. It does not help the vCPU that zaps. The changelog of the next step,
-# efd995dae5eb, speaks of a vCPU that could not run for more than 900 seconds, and for less than 100
-# milliseconds afterwards.
+# efd995dae5eb (patch 24), speaks of a vCPU that could not run for more than 900 seconds, and for
+# less than 100 milliseconds afterwards.
 #
 # The idea was older than the commit. Versions 2 and 3 of the series (December 2021, February 2022)
 # had a put that gave the zap to the queue of the whole system, and to be safe it took a reference to
-# the VM. A reference could be given back twice there; version 4 (March 2022) names that as a reason for
-# its being. (How: its mail does not say. Our reading is that the fast zap, which still went over the
-# list, took *every* invalid root for one with a reference to give back, also those that came from a
-# put. `check("v3-list-walk")` shows that this breaks.) In version 4 as posted, the put asked whether
+# the VM. A reference could be given back twice there: the cover letter of version 4 (March 2022) names
+# that bug. (As far as we can infer, the fast zap, which still went over the list, took *every* invalid
+# root for one with a reference to give back, also those that came from a put. `check("v3-list-walk")`
+# shows that this breaks.) In version 4 as posted, the put asked whether
 # the VM was dying, and zapped in place if it was. The question went away before the merge: the queue
 # belongs to the VM and is emptied before the VM goes, so there is nothing to ask.
 #
@@ -346,8 +348,8 @@ report4
 # | the warning that relies on you | `kvm_tdp_mmu_invalidate_all_roots()`, v5.18 |
 # | walks that hold references | `tdp_mmu_next_root()`: the put of the previous root may be the last one |
 #
-# It lasted about a year. From v6.4 on (April 2023) the TDP MMU itself holds a reference to every root, from
-# its birth to a fast zap. No vCPU can be the last user of a valid root any more, so there are no
+# It lasted about a year. From v6.4 on (April 2023) the TDP MMU itself holds a reference to every root,
+# from its birth to a fast zap. No vCPU can be the last user of a valid root any more, so there are no
 # defunct roots: the mark and the step from 0 to 1 were deleted from the put, and in their place stands
 # a check that a root whose count reaches zero is invalid. It also cured what had made defunct roots so
 # frequent: with one vCPU, each SMI and each change of CR0.WP had thrown the whole table away.
