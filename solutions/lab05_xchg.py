@@ -90,7 +90,7 @@ for word in (0x784, 0xF84, 0x10784):
 #         refcount_set(root.tdp_mmu_root_count, 1)        # a reference, as a gift to the worker
 #         tdp_mmu_schedule_zap_root(kvm, root)            # put it on the queue
 #         return
-#     ...                                          # it was invalid: off the list, and free it
+#     ...                                                 # invalid before: off the list, free it
 # ```
 #
 # The last put of a root happens twice, so to speak. The first time the root is valid and full: it
@@ -300,7 +300,7 @@ report4
 # | one `cmpxchg`, not repeated | right | **the root is not marked** | nobody else is there, or all want the same |
 # | `cmpxchg` in a loop | right | right | nothing; it may have to try again |
 #
-# Five of these fields are a stage that you can run:
+# Four of these fields are a stage that you can run:
 
 # %%
 for name in ("mark-plain", "mark-xchg", "mark-beside", "mark-one-try"):
