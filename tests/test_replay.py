@@ -11,6 +11,7 @@ from functools import cache
 import pytest
 from engine import make
 from random_programs import random_program
+from random_tables import random_table_program
 from seeded import SEEDS
 
 from tdplib import protocols
@@ -473,6 +474,7 @@ def test_every_operation_has_a_sentence():
     kinds, codes = set(), set()
     programs = [(s.units, s.actors, s.params) for s in SEEDS]
     programs += [(p.units, p.actors, p.params) for p in map(random_program, range(120))]
+    programs += [(p.units, p.actors, p.params) for p in map(random_table_program, range(30))]
     programs += [([LOOKER], [("looker", "looker", ("kvm", "vcpu0"))], {})]
     for program in programs:
         for step, taken, ahead in every_step(*program):
@@ -483,7 +485,7 @@ def test_every_operation_has_a_sentence():
                 assert words.strip()
                 assert words not in CODES, words
     assert kinds >= {"read", "write", "rmw", "lock", "unlock", "rcu", "list", "queue", "request",
-                     "alloc", "private", "model"}  # fmt: skip
+                     "alloc", "private", "model", "tlb"}  # fmt: skip
     visible = set(OPS[OPS.index("LOAD") :])
     rare = visible - codes
     assert rare <= {"FLUSHDESTROY", "RCUBARRIER"}, f"not seen: {rare}"
