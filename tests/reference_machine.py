@@ -167,29 +167,29 @@ def read_unlock(m, ref):
     return 0
 
 
-def take_for_write(m, ref):
+def take_for_write(m, ref, again=False):
     """
     Take a rwlock nobody holds.
 
     Choice: free means that nobody holds it, so a newcomer may overtake the writers that wait.
-    Choice: no-dead-root-seen also counts where cond_resched_rwlock_write takes the lock again.
     """
     where = m.cell(ref)
     writer, readers, waiting = m.mem[where]
     if writer is not None or readers:
         raise Blocked("write_lock")
     for page in m.mem[m.memory.roots]:
-        if m.mem[m.page(page, STATE)] != FREED and m.count(page) == 0:
+        dead = m.mem[m.page(page, STATE)] != FREED and m.count(page) == 0
+        if dead and not again:
             raise Broken("no-dead-root-seen")
     m.check_taking(ref[0].name)
     m.mem[where] = (m.me, (), tuple(who for who in waiting if who != m.me))
     return 0
 
 
-def try_for_write(m, ref):
+def try_for_write(m, ref, again=False):
     """Take it if it is free, else queue."""
     try:
-        return take_for_write(m, ref)
+        return take_for_write(m, ref, again)
     except Blocked:
         m.check_taking(ref[0].name)
         where = m.cell(ref)
@@ -218,16 +218,18 @@ def yielding(unlock):
     return phase
 
 
-def giving_one(phase):
+def giving_one(phase, *again):
     """The last actions of cond_resched_rwlock_*: as a lock, but the value is 1."""
-    return lambda m, ref: 1 if phase(m, ref) == 0 else WAIT
+    return lambda m, ref: 1 if phase(m, ref, *again) == 0 else WAIT
 
 
 PRIMITIVES["write_lock"] = ("f", True, (try_for_write, take_for_write))
 PRIMITIVES["cond_resched_rwlock_read"] = ("f", True, (yielding(read_unlock), giving_one(read_lock)))
 PRIMITIVES["cond_resched_rwlock_write"] = (
-    "f", True, (yielding(write_unlock), giving_one(try_for_write), giving_one(take_for_write)),
-)  # fmt: skip
+    "f",
+    True,
+    (yielding(write_unlock), giving_one(try_for_write, True), giving_one(take_for_write, True)),
+)
 
 
 @primitive("f", "mutex_lock", "spin_lock")

@@ -570,3 +570,10 @@ def test_a_queued_writer_is_told():
         said += [action.effect for action in step.actions]
     assert any(words.startswith("queues for mmu_lock as a writer") for words in said)
     assert any(words == "takes mmu_lock for write, having waited" for words in said)
+
+
+def test_a_writer_who_finds_a_dead_root_is_told_which():
+    trace = check("yield-at-refcount-zero").trace
+    last = trace.steps[-1].actions[-1]
+    assert last.effect.endswith("finds root 0 on the list with a count of 0")
+    assert trace.steps[-1].actor != trace.steps[0].actor, "another than who left it there"

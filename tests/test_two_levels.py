@@ -41,7 +41,7 @@ TABLE = {
     "request-before-invalidate": (2432, {"no-invalid-root-loaded"}),
     "delist-at-queue": (374, {"delist-at-final-put"}),
     "stale-check-before-lock": (1405, {"no-spte-under-invalid-root"}),
-    "yield-at-refcount-zero": (911, {"no-dead-root-seen"}),
+    "yield-at-refcount-zero": (1274, {"no-dead-root-seen"}),
 }
 
 

@@ -362,6 +362,7 @@ def sequence(self, row: symbols.Primitive, parts: list):
             place=place,
             lock=lock,
             visible=True,
+            again=row.name.startswith("cond_resched"),
         )
     return _value(Const(1), "num") if row.gives == "bool" else _value(Const(0), "none")
 

@@ -90,6 +90,7 @@ class Op:
     One operation.
 
     `target` is a label until the program is finished, then an index; so is `index` of a label.
+    `again` : of a lock that its taker has just let others have (`cond_resched_rwlock_*`).
     """
 
     code: str
@@ -103,6 +104,7 @@ class Op:
     frame: int = 0
     starts: bool = False
     visible: bool = False
+    again: bool = False
 
     def uses(self) -> list[Reg]:
         """Registers this operation reads."""

@@ -278,7 +278,18 @@ def broken_attempt(system: System, h: Happened) -> str:
             else ""
         )
         return f"{verb} {where}{tail}"
-    return plain(h.node, h.obj, h.a, None, namer(system, h.before))
+    return plain(h.node, h.obj, h.a, None, namer(system, h.before)) + dead_root(system, h)
+
+
+def dead_root(system: System, h: Happened) -> str:
+    """Return which listed root a writer finds dead, ", and finds ...", or ""."""
+    if h.node.op.code not in ("WLOCK", "WLOCK2") or h.node.breaks:
+        return ""
+    name = namer(system, h.before)
+    for page in decode.root_list(system, h.before):
+        if decode.lookup(system, h.before, "page", "tdp_mmu_root_count", page, 0) == 0:
+            return f", and finds {name(page + 1)} on the list with a count of 0"
+    return ""
 
 
 def count_text(system: System, h: Happened) -> str:

@@ -268,7 +268,9 @@ def execute_lock(im, mem, st, at, regs):
         )
         if taken:
             return im[at + N_TARGET] if op == OP_WLOCK else BLOCKED
-        if base == im[codes.H_MMU_LOCK] and dead_root_listed(im, mem, st):
+        # who takes it again after a yield knows what it left behind
+        news = base == im[codes.H_MMU_LOCK] and not im[at + N_FLAGS] & codes.AGAIN
+        if news and dead_root_listed(im, mem, st):
             return DEAD_SEEN
         return im[at + N_NEXT]
     return im[at + N_NEXT]

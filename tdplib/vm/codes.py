@@ -84,7 +84,8 @@ NODE = 16
     IDLE_OWNED,
     RELEASES,
     BOUNDED,
-) = (1 << k for k in range(12))
+    AGAIN,
+) = (1 << k for k in range(13))
 
 # === stop records: where an action may end; how the actor's block is laid out there ===
 STOP = 16

@@ -235,6 +235,7 @@ class ImageWriter:
             c.BLOCKING * (op.code in BLOCKING)
             | c.RELEASES * (op.code in RELEASES)
             | c.BOUNDED * (not op.visible and op.dst is not None and op.dst.bounded)
+            | c.AGAIN * op.again
             | c.ACQUIRES * (op.code in ACQUIRES and op.lock not in b.owned.watched)
         )
         if op.code in ("WLOCK", "WLOCK2") and node.hold.mode(op.lock) & READS:
