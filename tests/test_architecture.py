@@ -52,6 +52,7 @@ LAYERS = {
     "figure": 9, "figure.holds": 9, "figure.lives": 9, "figure.queueing": 9,
     "widgets": 9, "widgets.interleaver": 9, "widgets.snapshot": 9,
     "labs": 9, "labs.breaking": 9, "labs.build": 9, "labs.changes": 9, "labs.detours": 9,
+    "labs.cost": 9, "labs.measure": 9,
     "labs.ending": 9, "labs.exercise": 9, "labs.guarding": 9, "labs.hints": 9,
     "labs.judge": 9, "labs.learner": 9, "labs.mutants": 9, "labs.mutations": 9,
     "labs.mutations_atomic": 9, "labs.proofs": 9,

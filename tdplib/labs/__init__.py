@@ -9,12 +9,14 @@ In a notebook::
     ex1.check(kvm_tdp_mmu_invalidate_all_roots)
     ex1.hint()
     labs.predict("lab07.q1", "b")
+    labs.cost("v5.18", mine=kvm_tdp_mmu_put_root)
 
 For whoever builds the course: `tdplib.labs.build`, `tdplib.labs.verify`.
 """
 
+from tdplib.labs.cost import cost
 from tdplib.labs.learner import Note, Task, exercise, predict
 from tdplib.labs.report import Report
 
 # `exercise` is the function; the records are had by `from tdplib.labs.exercise import ...`.
-__all__ = ["Note", "Report", "Task", "exercise", "predict"]
+__all__ = ["Note", "Report", "Task", "cost", "exercise", "predict"]

@@ -331,5 +331,26 @@ WORLDS: tuple[Row, ...] = (
         "v5.18",
         Expected("violated", ("tlb-complete",)),
     ),
+    Row(
+        "capstone",
+        "v5.17's protocol to start from, and a watch on vCPUs that zap",
+        "world",
+        "v5.18",
+        Expected("violated", ("no-warn",)),
+    ),
+    Row(
+        "capstone-kept",
+        "the capstone with roots that are kept; a root may be zapped more than once",
+        "world",
+        "capstone",
+        Expected("holds", wasted_zap=True),
+    ),
+    Row(
+        "capstone-slow-worker",
+        "the capstone with a worker that leaves what is not urgent",
+        "world",
+        "capstone",
+        Expected("violated", ("no-warn",)),
+    ),
 )
 """Every world, in the order of the labs."""
