@@ -356,8 +356,9 @@ report4
 # %% [markdown]
 # ## 7. Yours beside the kernel's
 #
-# The same table once more, with your protocol in the last column. Run it when your answer is right, and
-# read it from the top: which of your numbers is the worst, and whom does it hurt?
+# The same table once more, with your protocol in the last column. (Yours is measured on `capstone-bare`,
+# the same world without the watch, so that the watch costs you nothing.) Run it when your answer is
+# right, and read it from the top: which of your numbers is the worst, and whom does it hurt?
 
 
 # %%

@@ -264,6 +264,7 @@ DEFAULTS: dict[str, Scenario] = {
     "teardown-kept": Scenario(name="vm-ends", vcpus=1, updates=0, readers=1, first_gfn=1),
     "load-without-flush": SCENARIOS["tlb"],
     "lost-flush": Scenario(name="two-modes", unload=0, updates=0, notifiers=1),
+    "capstone-bare": SCENARIOS["default"],
     "capstone": SCENARIOS["default"],
     "capstone-kept": SCENARIOS["default"],
     "capstone-slow-worker": SCENARIOS["two-vcpus"],

@@ -37,6 +37,7 @@ class Cost:
     later_roots : roots made after a fast zap began that it waits for all the same, at worst
     sections : kind of actor -> own actions inside mmu_lock in one go, at most
     states : distinct states of the scenario ``default``
+    complete : no search met a bound; else the numbers prove nothing
     """
 
     name: str
@@ -47,6 +48,7 @@ class Cost:
     later_roots: int
     sections: dict[str, int]
     states: int
+    complete: bool = True
 
     def texts(self) -> list[str]:
         """Return the column of this protocol, one text a row."""
@@ -91,10 +93,18 @@ class CostReport:
         head = ["", *(each.name for each in self.costs)]
         return [head, *([row, *cells] for row, *cells in zip(ROWS, *columns, strict=True))]
 
+    def _cut_short(self):
+        """What comes first: whose numbers are no worst cases, because a search met a bound."""
+        return [
+            f"incomplete: {each.name}: a search met a bound, so its numbers prove nothing"
+            for each in self.costs
+            if not each.complete
+        ]
+
     def __repr__(self) -> str:
         table = [[cell.split("\n") for cell in row] for row in self._table()]
         width = [max(len(line) for row in table for line in row[k]) for k in range(len(table[0]))]
-        lines = []
+        lines = self._cut_short()
         for row in table:
             for k in range(max(len(cell) for cell in row)):
                 texts = [cell[k] if k < len(cell) else "" for cell in row]
@@ -110,10 +120,11 @@ class CostReport:
             return "<tr>" + "".join(f"<{tag} {cell}>{text}</{tag}>" for text in made) + "</tr>"
 
         body = "".join(line("td", row) for row in rows)
-        return f"<table><thead>{line('th', head)}</thead><tbody>{body}</tbody></table>"
+        first = "".join(f"<p>{html.escape(text)}</p>" for text in self._cut_short())
+        return f"{first}<table><thead>{line('th', head)}</thead><tbody>{body}</tbody></table>"
 
 
-def cost(*protocols: str, base: str = "capstone", **own: Any) -> CostReport:
+def cost(*protocols: str, base: str = "capstone-bare", **own: Any) -> CostReport:
     """
     Check and measure protocols, and put them beside each other.
 
@@ -137,9 +148,14 @@ def _cost(name, protocol, own):
     from tdplib.scenarios import SCENARIOS, vary
 
     code = None if own is None else own.text
-    verdicts = {each: check(code, base=protocol, scenario=each) for each in CHECKED}
     probe = Probe(protocol, own, SCENARIOS[WALKS])
-    graph = Graph(protocol, own, vary(PATHS, entries=ENTRIES))
+    # A worker that never gets any work is no part of the protocol.
+    workers = 1 if probe.moves("worker") else 0
+    verdicts = {
+        each: check(code, base=protocol, scenario=vary(each, name=each, workers=workers))
+        for each in CHECKED
+    }
+    graph = Graph(protocol, own, vary(PATHS, entries=ENTRIES, workers=workers))
     waited = waits(graph)
     return Cost(
         name,
@@ -150,6 +166,7 @@ def _cost(name, protocol, own):
         waited.later_roots,
         sections(graph),
         verdicts["default"].states,
+        probe.complete and graph.complete and all(each.complete for each in verdicts.values()),
     )
 
 

@@ -24,6 +24,8 @@ WALK = "zap_gfn_range"
 """The function in which every protocol zaps."""
 COUNTER = "walks_that_zapped"
 """The field of a root that `Probe` adds."""
+NOTES = ("UPDBEGIN", "UPDRETURN", "NOTRETURN", "ZAPBEGIN", "ZAPEND", "MARKED")
+"""Operations in which the model notes something for a property: nobody's work."""
 LAST_PART = "kvm_tdp_mmu_zap_invalidated_roots"
 """What a fast zap does after it has dropped mmu_lock."""
 
@@ -72,6 +74,11 @@ class Reached:
         word, shift, mask = (int(image[at + k]) for k in (codes.A_WORD, codes.A_SHIFT,
                                                           codes.A_STOP_MASK))  # fmt: skip
         return (self.states[:, word] >> shift) & mask
+
+    def moves(self, kind: str) -> bool:
+        """Return whether any actor of this kind ever takes a step."""
+        actors = [k for k, actor in enumerate(self.system.actors) if actor.kind == kind]
+        return any(len(np.unique(self.stops(k))) > 1 for k in actors)
 
     def where(self, actor: int, asked) -> np.ndarray:
         """Return, for each state, whether `asked(node, frames)` is true where `actor` stands."""
@@ -139,7 +146,9 @@ def _counting(units):
     )
     root = walk.args.args[1].arg
     counted = ast.parse(ast.unparse(walk)).body[0]
-    counted.body.insert(bool(ast.get_docstring(counted)), ast.parse(f"atomic_inc({root}.{COUNTER})").body[0])
+    counted.body.insert(
+        bool(ast.get_docstring(counted)), ast.parse(f"atomic_inc({root}.{COUNTER})").body[0]
+    )
     text = f"class kvm_mmu_page:\n    {COUNTER}: u8\n\n\n{ast.unparse(counted)}\n"
     return unit_from(text, name="probe")
 
@@ -149,14 +158,15 @@ class Graph(Reached):
 
     def __init__(self, protocol: str, own: Any, scenario: Any) -> None:
         super().__init__(_system(protocol, own, scenario))
-        self.source, self.target, self.actor = self._actions()
+        self.source, self.target, self.actor, self.weight = self._actions()
 
     def _actions(self):
         from tdplib.vm._entry import run
 
         image, found = self.system.image, []
         number = {state.tobytes(): k for k, state in enumerate(self.states)}
-        log = np.zeros(2, np.int64)
+        log = np.zeros(64, np.int64)
+        log[1] = len(log) - 2
         for k, state in enumerate(self.states):
             before = state.tobytes()
             for actor in range(len(self.system.actors)):
@@ -164,9 +174,15 @@ class Graph(Reached):
                 log[0] = 0
                 if int(run(image.im, image.mem, after, actor, self.mode, log)) == 0:
                     to = number.get(after.tobytes(), -1)
-                    if to >= 0 and after.tobytes() != before:
-                        found.append((k, to, actor))
-        return np.array(found or [(0, 0, 0)], dtype=np.int64).T
+                    if to >= 0 and (log[0] or after.tobytes() != before):
+                        found.append((k, to, actor, self._weight(actor, log)))
+        return np.array(found or [(0, 0, 0, 0)], dtype=np.int64).T
+
+    def _weight(self, actor, log):
+        """1 for an action of the protocol, 0 for one in which only the model notes something."""
+        code, base = self.system.codes[actor][0], self.system.image.node_base[actor]
+        ops = [code.nodes[int(number) - base].op for number in log[2 : 2 + log[0]]]
+        return int(not any(op.code in NOTES for op in ops))
 
     @cached_property
     def kinds(self) -> dict[str, list[int]]:
@@ -182,7 +198,7 @@ def sections(graph: Graph) -> dict[str, int]:
     Return how many actions an actor of each kind is inside mmu_lock, at most.
 
     Counted are its own actions, from the one that takes the lock to the one that gives it back or
-    gives way; others may act in between.
+    gives way; others may act in between. `FOREVER` if it may go round in there without end.
     """
     longest = {}
     for kind, actors in graph.kinds.items():
@@ -198,14 +214,14 @@ def _longest_section(graph, actor):
     holds = graph.where(actor, lambda node, _: node.hold.mode("mmu_lock") & (READS | WRITE))
     inside = holds[graph.target]
     source, target = graph.source[inside], graph.target[inside]
-    own = (graph.actor[inside] == actor).astype(np.int64)
+    own = np.where(graph.actor[inside] == actor, graph.weight[inside], 0)
     length = np.zeros(len(graph.states), np.int64)
     for _ in range(len(graph.states)):
         before = length.copy()
         np.maximum.at(length, target, np.where(holds[source], length[source], 0) + own)
-        if length.max(initial=0) > FOREVER or (before == length).all():
-            break
-    return int(length.max(initial=0)) + 1 if length.any() else 0
+        if (before == length).all():
+            return int(length.max(initial=0)) + 1 if length.any() else 0
+    return FOREVER
 
 
 @dataclass(frozen=True)
@@ -240,7 +256,7 @@ def waits(graph: Graph) -> Waits:
 
 def _needed(graph, update, counted):
     """Return, for each state, how many actions of `counted` at least `update` still needs."""
-    cost = np.isin(graph.actor, counted).astype(np.int64)
+    cost = np.where(np.isin(graph.actor, counted), graph.weight, 0)
     done = graph.where(update, lambda node, _: node.op.code == "END")
     needed = np.where(done, 0, FOREVER)
     for _ in range(len(graph.states)):
