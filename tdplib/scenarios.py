@@ -221,6 +221,10 @@ SCENARIOS: dict[str, Scenario] = {
 _WITH_NOTIFIER = Scenario(name="default+notifier", notifiers=1)
 _WITH_MARKERS = Scenario(name="default+markers", unload=0, markers=2)
 _ONE_ENTRY = Scenario(name="one-entry", updates=1, entries=1, unload=0)
+_TASK = Scenario(name="task", vcpus=1, updates=0, unload=0)
+_SMALL_TREE = Scenario(
+    name="small-tree", vcpus=1, updates=0, unload=0, entries=4, levels=2, roots=4
+)
 _ALONE = Scenario(name="alone", vcpus=1, updates=0)
 _CURSOR = Scenario(name="cursor", vcpus=1, updates=1, unload=0)
 _TWO_TASKS = Scenario(name="two-tasks", updates=0, unload=0)
@@ -236,6 +240,8 @@ DEFAULTS: dict[str, Scenario] = {
         ("roots", *(f"roots-{bug}" for bug in ("lookup-no-get", "clear-late", "put-twice"))),
         _MODES,
     ),
+    **dict.fromkeys(("gfn-index", "spte-kind"), _TASK),
+    **dict.fromkeys(("small-tables", "table-walk", "table-map", "table-zap"), _SMALL_TREE),
     **dict.fromkeys(("shared-entries", "shared-zap", "shared-map"), _ONE_ENTRY),
     **dict.fromkeys(("map-alone", "zap-alone", "fault-alone"), _ALONE),
     **dict.fromkeys(

@@ -31,8 +31,8 @@ Examples
 1
 >>> print(pool.zap_root(root))
 zap as in v5.18:
-  level 3 (1G): 1 steps, 1024 leaves and 3 tables dropped, at most 1027 SPTEs in a step
-  level 4 (512G): 1 steps, 0 leaves and 1 tables dropped, at most 1 SPTEs in a step
+  level 3 (1G): 1 step, 1024 leaves and 3 tables dropped, at most 1027 SPTEs in a step
+  level 4 (512G): 1 step, 0 leaves and 1 table dropped, at most 1 SPTE in a step
 """
 
 from __future__ import annotations

@@ -96,10 +96,14 @@ class ZapPass:
 
     def __str__(self) -> str:
         return (
-            f"level {self.level} ({level_name(self.level)}): {self.steps} steps, "
-            f"{self.leaves} leaves and {self.tables} tables dropped, "
-            f"at most {self.largest_step} SPTEs in a step"
+            f"level {self.level} ({level_name(self.level)}): {_many(self.steps, 'step')}, "
+            f"{_many(self.leaves, 'leaf', 'leaves')} and {_many(self.tables, 'table')} dropped, "
+            f"at most {_many(self.largest_step, 'SPTE')} in a step"
         )
+
+
+def _many(count: int, one: str, more: str | None = None) -> str:
+    return f"{count} {one if count == 1 else more or one + 's'}"
 
 
 @dataclass(frozen=True)

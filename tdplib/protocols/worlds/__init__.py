@@ -18,6 +18,9 @@ __all__ = ["FOLDER", "WORLDS"]
 FOLDER = Path(__file__).parent
 """Where the files of the worlds lie."""
 
+_ONE_TASK = (("vcpu", "task"),)
+"""Where a world is about tables or numbers, and nobody need be a vCPU."""
+
 WORLDS: tuple[Row, ...] = (
     Row(
         "lost-update",
@@ -25,6 +28,54 @@ WORLDS: tuple[Row, ...] = (
         "world",
         None,
         Expected("violated", ("no-warn",)),
+    ),
+    Row(
+        "gfn-index",
+        "the arithmetic of gfns and levels",
+        "world",
+        None,
+        Expected("violated", ("no-warn",)),
+        labels=_ONE_TASK,
+    ),
+    Row(
+        "spte-kind",
+        "what an SPTE is, asked about one of each kind",
+        "world",
+        None,
+        Expected("violated", ("no-warn",)),
+        labels=_ONE_TASK,
+    ),
+    Row(
+        "small-tables",
+        "a tree of two levels of four entries is built and taken down",
+        "world",
+        None,
+        Expected("holds"),
+        labels=_ONE_TASK,
+    ),
+    Row(
+        "table-walk",
+        "a walk through the small tree",
+        "world",
+        "small-tables",
+        Expected("violated", ("no-warn",)),
+        labels=_ONE_TASK,
+    ),
+    Row(
+        "table-map",
+        "pages are mapped into the small tree",
+        "world",
+        "small-tables",
+        Expected("violated", ("no-oops",)),
+        labels=_ONE_TASK,
+    ),
+    Row(
+        "table-zap",
+        "leaves are taken out of the small tree",
+        "world",
+        "small-tables",
+        Expected("violated", ("no-warn",)),
+        labels=_ONE_TASK,
     ),
     Row(
         "roots",
