@@ -102,8 +102,9 @@ labs.predict("lab00.q1", "")
 # arrow beside it lets it **run** until it is done or must wait. Next to the columns stands what the
 # tasks share; look at `counter` there.
 #
-# Each task, after its `increment`, notes that it has arrived; the last to arrive looks whether the
-# counter is right. That is the `WARN_ON_ONCE`: it complains if what stands in it is true.
+# Each task runs `vcpu_thread` (its parameters belong to later labs). After its `increment` it notes
+# that it has arrived; the last to arrive looks whether the counter is right. That is the
+# `WARN_ON_ONCE`: it complains if what stands in it is true.
 #
 # | do this | until you see |
 # |---|---|

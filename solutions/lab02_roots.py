@@ -187,9 +187,9 @@ report1
 # ex1.hint()
 
 # %% [markdown]
-# The whole word is the identity of a root. That is why `invalid` lies in it: the moment the bit is
-# set, the root equals no vCPU's word any more, and no lookup has to know about it. The kernel uses
-# the same test for the three roots that each vCPU remembers from before (`is_root_usable()`).
+# The whole word is the identity of a root. And since `invalid` lies in the word, the moment the bit
+# is set the root equals no vCPU's word any more; no lookup has to know about it. The kernel uses the
+# same test for the three roots that each vCPU remembers from before (`is_root_usable()`).
 
 # %% [markdown]
 # ## 5. The life of a root, by hand

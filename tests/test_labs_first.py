@@ -199,6 +199,9 @@ WRONG_GUARDS = {
     "looks away from readers": GUARD
     + LOOK_AWAY.replace("write_", "")
     + AT_LEAST_ONE.format(need="1 + (a == b)"),
+    "looks at vCPU 1 alone": GUARD
+    + LOOK_AWAY
+    + AT_LEAST_ONE.format(need="1 + (a == b)").replace("a is not None and", "False and"),
     "asks two of everybody": GUARD + LOOK_AWAY + AT_LEAST_ONE.format(need="2"),
 }
 

@@ -83,6 +83,7 @@ WORLDS: tuple[Row, ...] = (
         "world",
         "v5.17",
         Expected("holds", wasted_zap=False),
+        (("reader", "list reader"),),
     ),
     Row(
         "roots-plain-inc",

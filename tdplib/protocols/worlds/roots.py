@@ -8,6 +8,7 @@ system management mode, or to a guest of the guest) changes its role word, and s
 
 The pointer of a vCPU is cleared before its reference is given back. No request is raised: a vCPU
 with an invalid root does not fault, and drops it with its next change of mode or in the end.
+A scenario may have readers of the list.
 """
 
 from tdplib.lang.kernel import *
@@ -74,3 +75,11 @@ def memslot_update_thread(kvm):
         root = tdp_mmu_next_root(kvm, root, True, False)
     read_unlock(kvm.mmu_lock)
     mutex_unlock(kvm.slots_lock)
+
+
+def reader_thread(kvm, gfn):
+    """Somebody who holds the lock of the list, and relies on it that the list stands still."""
+    spin_lock(kvm.arch.tdp_mmu_pages_lock)
+    first = list_first_or_null_rcu(kvm.arch.tdp_mmu_roots)
+    WARN_ON_ONCE(list_first_or_null_rcu(kvm.arch.tdp_mmu_roots) != first)
+    spin_unlock(kvm.arch.tdp_mmu_pages_lock)
