@@ -59,8 +59,16 @@ def test_the_wrong_places_of_the_wait_break_as_lab_06_tells():
     assert par(find_exercise("lab06.ex3").cases[0]).switches == 3
 
 
+def test_the_load_of_a_root_flushes_for_the_zap():
+    """Question 3 of lab 06."""
+    assert check("v5.18", scenario="tlb").status == "holds"
+    verdict = check("load-without-flush")
+    assert verdict.property == "tlb-complete"
+    assert "kvm_mmu_load" in {a.function for a in verdict.trace.steps[-2].actions}
+
+
 def test_two_readers_hang_only_if_a_writer_asks_in_between():
-    """Question 3 of lab 06: without a vCPU there is no such writer."""
+    """Question 4 of lab 06: without a vCPU there is no such writer."""
     from tdplib.scenarios import Scenario
 
     alone = Scenario(vcpus=0, updates=1)
@@ -69,7 +77,7 @@ def test_two_readers_hang_only_if_a_writer_asks_in_between():
 
 
 def test_the_posted_order_warns_unless_the_worker_is_fast():
-    """Question 4 of lab 06."""
+    """Question 5 of lab 06."""
     verdict = check("teardown")
     last = verdict.trace.steps[-1]
     assert last.actions[-1].function == "kvm_mmu_uninit_tdp_mmu"
