@@ -4,7 +4,10 @@ import pytest
 
 from tdplib import protocols
 from tdplib.check import check
+from tdplib.draw.board import describe_board
+from tdplib.draw.dot import state_dot
 from tdplib.replay import Session
+from tdplib.replay.boardtext import board_text
 
 MANY = {
     "no-spte-under-invalid-root", "zap-complete", "freed-empty", "no-invalid-root-loaded",
@@ -127,3 +130,22 @@ def test_the_board_shows_children_under_their_root():
     assert [s["child"] for s in root["sptes"]] == [None, 1]
     assert root["sptes"][1]["text"] == "leads to table 1"
     assert table["sptes"][1]["text"].startswith("4K leaf, pfn 0x4")
+
+
+def test_texts_and_pictures_show_them_too():
+    session = full_table()
+    text = board_text(session.board())
+    assert "leads to table 1" in text
+    root, table = text.index("  root 0, allocated"), text.index("    table 1, allocated")
+    assert root < table
+    assert "refcount" not in text[table : text.index("Locks")]
+    words = describe_board(session.board())
+    assert "table 1: below root 0; live SPTEs: 1." in words
+    assert "root0spte1 -> root1" in state_dot(session.board())
+
+
+def test_traces_call_a_table_a_table():
+    trace = check(AT_ONCE, base="stale-check-before-lock", scenario="two-levels-vcpus")
+    said = [a.effect for s in trace.traces["no-use-after-free"].steps for a in s.actions]
+    assert any(words.startswith("frees table ") for words in said)
+    assert not any("root 1's spt" in words for words in said)

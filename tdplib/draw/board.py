@@ -71,6 +71,8 @@ def _status(actor: dict) -> str:
 
 def _root_facts(root: dict) -> list[str]:
     """Return what is true of a root, in a few words each."""
+    if root.get("is_table") and root["state"] != "freed":
+        return [root["state"]] * (root["state"] != "allocated") + [_place(root)]
     role = root["role"]
     facts = [root["state"]] if root["state"] != "allocated" else []
     facts += ["invalid" if role["invalid"] else "valid", f"refcount {root['refcount']}"]
@@ -78,6 +80,12 @@ def _root_facts(root: dict) -> list[str]:
     facts += ["being zapped"] if root["running"] else []
     facts += [f"loaded by {', '.join(root['vcpus'])}"] if root["vcpus"] else []
     return facts
+
+
+def _place(table: dict) -> str:
+    """Return where a table below a root hangs."""
+    parent = table["parent"]
+    return "cut off: no SPTE leads here" if parent is None else f"below root {parent}"
 
 
 def _changed(board: dict, prefix: str) -> bool:
@@ -148,8 +156,13 @@ def _facts(board: dict) -> Iterable[tuple[str, str, bool]]:
     yield "requests", "; ".join(pending) or "none", _changed(board, "requests")
     if board["rcu"]["readers"] or board["rcu"]["pending"]:
         readers = f"readers: {', '.join(board['rcu']['readers']) or 'none'}"
-        waits = [f"root {entry['root']} to be freed" for entry in board["rcu"]["pending"]]
+        waits = [
+            f"{names.get(entry['root'], '?')} to be freed" for entry in board["rcu"]["pending"]
+        ]
         yield "RCU", "; ".join([readers, *waits]), _changed(board, "rcu")
+    for tlb in board.get("tlb", ()):
+        path = f"tlb.{tlb['vcpu']}"
+        yield f"TLB of {tlb['vcpu']}", "; ".join(tlb["entries"]) or "empty", _changed(board, path)
     for field, value in board["kvm"].items():
         yield field, str(value), _changed(board, f"kvm.{field}")
 
@@ -162,14 +175,27 @@ def _draw_roots(svg: Svg, board: dict, y: float) -> float:
         svg.text(_MARGIN, y + 14, "No root is allocated yet.", "soft")
         return y + 22
     x = float(_MARGIN)
-    height = _ROOT_HEIGHT + 26 + _SPTE_HEIGHT
+    below = [root for root in board["roots"] if root.get("parent") is not None]
     for root in board["roots"]:
+        if root not in below:
+            pages = [root, *(t for t in below if t["parent"] == root["index"])]
+            x, y = _draw_pages(svg, board, pages, (x, y))
+    return y + _ROOT_HEIGHT + 26 + _SPTE_HEIGHT
+
+
+def _draw_pages(
+    svg: Svg, board: dict, pages: list[dict], corner: tuple[float, float]
+) -> tuple[float, float]:
+    """Draw a root and the tables below it, side by side; return where the next one goes."""
+    x, y = corner
+    height = _ROOT_HEIGHT + 26 + _SPTE_HEIGHT
+    for root in pages:
         width = max(_ROOT_WIDTH, len(root["sptes"]) * (_SPTE_WIDTH + 8) - 8)
         if x > _MARGIN and x + width > _WIDTH - _MARGIN:
             x, y = float(_MARGIN), y + height + 14
         _draw_root(svg, board, root, (x, y, width))
         x += width + _GAP
-    return y + height
+    return x, y
 
 
 def _draw_root(svg: Svg, board: dict, root: dict, box: tuple[float, float, float]) -> None:
@@ -180,15 +206,31 @@ def _draw_root(svg: Svg, board: dict, root: dict, box: tuple[float, float, float
     dashed = {"stroke_dasharray": "5 4"} if freed else {}
     svg.rect(x, y, width, _ROOT_HEIGHT, rx=6, fill="--band", **_edge(changed), **dashed)
     svg.text(x + 12, y + 20, root["name"], "strong")
-    tag = root["state"] if freed else "invalid" if root["role"]["invalid"] else "valid"
+    tag = (
+        root["state"]
+        if freed
+        else "table"
+        if root.get("is_table")
+        else "invalid"
+        if root["role"]["invalid"]
+        else "valid"
+    )
     svg.text(
-        x + width - 12, y + 20, tag, "strong bad" if tag != "valid" else "strong", text_anchor="end"
+        x + width - 12,
+        y + 20,
+        tag,
+        "strong bad" if tag not in ("valid", "table") else "strong",
+        text_anchor="end",
     )
     where = ", ".join(name for name in ("listed", "queued", "running") if root[name])
     if freed:
         svg.text(x + 12, y + 39, fit(where, width - 24), "soft")
         return
     svg.text(x + 12, y + 39, fit(_role_words(root["role"]), width - 24, 11), "small soft")
+    if root.get("is_table"):
+        svg.text(x + 12, y + 58, fit(_place(root), width - 24), "strong")
+        _draw_sptes(svg, board, root, box)
+        return
     svg.text(x + 12, y + 58, f"refcount {root['refcount']}", "strong")
     svg.text(x + 96, y + 58, fit(where, width - 108))
     loaded = f"loaded by {', '.join(root['vcpus']) or 'nobody'}"
@@ -226,7 +268,8 @@ def _draw_sptes(svg: Svg, board: dict, root: dict, box: tuple[float, float, floa
         if spte["present"]:
             svg.rect(middle - _SPTE_WIDTH / 2, top, 5, _SPTE_HEIGHT, rx=2, fill="--live")
         svg.text(middle, top + 16, f"SPTE {spte['index']}", "small strong", text_anchor="middle")
-        words = "present" if spte["present"] else spte["text"]
+        leaf = spte["present"] and spte.get("child") is None
+        words = "present" if leaf else spte["text"]
         svg.text(
             middle, top + 31, fit(words, _SPTE_WIDTH - 12, 11), "small soft", text_anchor="middle"
         )

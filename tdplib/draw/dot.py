@@ -125,6 +125,8 @@ def _add_root(graph: object, root: dict) -> None:
     name = f"root{root['index']}"
     words = [root["name"], f"role {root['role']['word']:#x}", f"refcount {root['refcount']}"]
     words.insert(1, "invalid" if root["role"]["invalid"] else "valid")
+    if root.get("is_table"):
+        words = words[:1]
     style = {"style": "rounded,dashed"} if root["state"] == "freed" else {}
     graph.node(name, "\\n".join(quoted(word) for word in words), **style)
     if root["state"] == "freed":
@@ -134,6 +136,8 @@ def _add_root(graph: object, root: dict) -> None:
         style = {} if spte["present"] else {"color": "gray", "fontcolor": "gray"}
         graph.node(leaf, f"SPTE {spte['index']}\\n{quoted(spte['text'])}", **style)
         graph.edge(name, leaf, arrowhead="none", **style)
+        if spte.get("child") is not None:
+            graph.edge(leaf, f"root{spte['child']}")
 
 
 def _add_holders(graph: object, board: dict) -> None:

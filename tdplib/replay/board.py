@@ -92,6 +92,7 @@ def root_entry(system: System, st, page: int, extra: dict) -> dict:
         "index": page,
         "name": name(page + 1),
         "parent": decode.parent(system, st, page),
+        "is_table": 0 < decode.level(system, st, page) < system.levels,
         "state": STATES.get(of("state"), "allocated"),
         "role": role_entry(of("role")),
         "refcount": of("tdp_mmu_root_count"),

@@ -151,7 +151,7 @@ def _root(board: Board, root: Mapping[str, Any]) -> Iterator[str]:
         f"  {root['name']}, {state}{_changed(board, at + '.state')}: "
         f"role {role['word']:#x}: {role['text']}{_changed(board, at + '.role')}"
     )
-    if root.get("parent") is None:
+    if not root.get("is_table"):
         yield from _root_life(board, root, at)
     sptes = (
         f"[{s['index']}] {s['text']}{_changed(board, at + '.sptes.' + str(s['index']))}"
@@ -195,7 +195,7 @@ def _locks(board: Board) -> list[str]:
 def _rest(board: Board) -> list[str]:
     rcu = board.get("rcu") or {}
     pending = [
-        f"root {p['root']} waits for {_names(p['waits_for'], 'nobody')}"
+        f"{_root_names(board, [p['root']])} waits for {_names(p['waits_for'], 'nobody')}"
         for p in rcu.get("pending", ())
     ]
     lines = [

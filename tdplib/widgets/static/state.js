@@ -54,7 +54,8 @@ function rootRow(board, root, extras) {
 
 /** One entry of a root's table: short for the eye, in full words in the title and for a screen reader. */
 function spteLine(board, spte, at) {
-  const short = spte.present ? "present" : spte.value ? hex(spte.value) : "not present";
+  const leads = spte.child !== null && spte.child !== undefined;
+  const short = leads ? spte.text : spte.present ? "present" : spte.value ? hex(spte.value) : "not present";
   const full = spte.value ? hidden(`: ${spte.text}`) : null;
   return h("div", { class: spte.present ? "tdp-on" : "tdp-off", title: spte.text },
     span("tdp-index", `[${spte.index}] `), value(board, at, () => short), full);
