@@ -230,6 +230,10 @@ REFUSED = {
     "a lock for a count": (
         "refcount_inc(kvm.mmu_lock)", 2, 18, "`refcount_inc` needs a refcount field", "name such",
     ),
+    "an exchange of one bit": (
+        "for root in list_for_each_entry(kvm.arch.tdp_mmu_roots):\n    xchg(root.role.invalid, 1)",
+        3, 14, "`xchg` on a bit-field, which in C has no address", "exchange the whole word",
+    ),
     "arithmetic on a pointer": ("t = kvm + 1", 2, 9, "a number is needed", "use a field or a numb"),
     "a field of a number": ("t = 1\nt.role = 3", 3, 5, "a number has no fields", "only kvm, a"),
     "two kinds in one local": ("t = 1\nt = kvm", 3, 5, "`t` already names", "use another"),

@@ -6,6 +6,7 @@ from tdplib.check import check
 from tdplib.labs.exercise import load_lab
 from tdplib.labs.judge import judge
 from tdplib.labs.report import NOT_LANGUAGE, RIGHT, WRONG
+from tdplib.lang.errors import LanguageError
 from tdplib.protocols import load
 from tdplib.replay import Session
 
@@ -263,3 +264,17 @@ def test_a_guard_that_says_too_much_or_too_little(line, says):
     report = judge(EX5, f"def invariant(kvm):\n    {line}\n")
     assert report.status == WRONG
     assert says in str(report)
+
+
+@pytest.mark.parametrize(
+    "exchange",
+    [
+        "return xchg(root.role.invalid, 1)",
+        "return cmpxchg(root.role.invalid, 0, 1)",
+        "return not try_cmpxchg(root.role.invalid, was, 1)",
+    ],
+)
+def test_a_single_bit_has_no_address(exchange):
+    with pytest.raises(LanguageError, match="has no address") as error:
+        check(mark("was = 0", exchange), base="mark-plain")
+    assert "exchange the whole word" in str(error.value)

@@ -11,7 +11,7 @@ import ast
 
 from . import symbols
 from .errors import nearest
-from .expressions import _value, check_readable, kind_of
+from .expressions import _value, check_address, check_readable, kind_of
 from .ir import Const, Place, Reg
 from .values import KIND_WORDS, MAX_CALL_DEPTH, Value, fits
 
@@ -250,6 +250,7 @@ def argument(self, node: ast.expr, letter: str, name: str):
         self.fail(node, f"`{name}` needs {ADVICE[letter]} here", "name such a field")
     if letter == "f" and isinstance(found, Place):
         check_readable(self, node, found)
+        check_address(self, node, found, name)
     wanted = BY_LOCK_TYPE.get(name)
     if wanted and isinstance(found, Place) and found.type != wanted:
         right = {

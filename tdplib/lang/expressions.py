@@ -261,6 +261,16 @@ def check_readable(self, node: ast.expr, found: Place) -> None:
         self.fail(node, f"`{found.name}` is a {found.type}, not a value", advice)
 
 
+def check_address(self, node: ast.expr, found: Place, name: str) -> None:
+    """Refuse to exchange a single bit-field: in C it has no address."""
+    if found.type == "bits" and name in ("xchg", "cmpxchg", "try_cmpxchg"):
+        self.fail(
+            node,
+            f"`{name}` on a bit-field, which in C has no address",
+            "exchange the whole word, `root.role.word`, and look at the bit in what comes out",
+        )
+
+
 def kind_of(found: Place) -> str:
     """Return the kind of value a place holds."""
     if found.bit is not None:
