@@ -14,9 +14,9 @@ from importlib import import_module
 from types import ModuleType
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "check", "draw", "figure", "guard", "replay"]
+__all__ = ["__version__", "check", "draw", "figure", "guard", "progress", "replay"]
 
-_FACE = ("check", "draw", "figure", "guard", "replay")
+_FACE = ("check", "draw", "figure", "guard", "progress", "replay")
 """The public functions, each of the same name as the module that holds it."""
 
 

@@ -1,38 +1,140 @@
 """
-A hint from the learner's own shortest trace: which step to look at, and what was true there.
+A hint from the learner's own last answer: which step to look at, and what was true there.
 
-It names a step and asks a question; it does not say what to write.
+It names a step and asks a question; it does not say what to write. Each stage shows more of it.
 """
 
 from __future__ import annotations
 
-from tdplib.labs.report import Report
+from typing import Any
 
-__all__ = ["from_trace"]
+from tdplib.labs.report import WRONG, Report
+
+__all__ = ["from_trace", "pointer"]
+
+ASK_MISSED = (
+    "What is wrong in the state after it that was not before, and does your invariant look there?"
+)
+ASK_FALSE = (
+    "Is the state after it really wrong, or is somebody in the middle of something, with a lock "
+    "that keeps all others from seeing it?"
+)
 
 
-def from_trace(report: Report) -> str:
-    """Return the hint for a wrong `report` that has a trace, as Markdown."""
+def pointer(report: Report | None, stage: int) -> str | None:
+    """
+    Return what to look at in the trace of a wrong answer, as Markdown; None if there is no trace.
+
+    stage : 1 says which step, 2 also what was done in it, from 3 on also what the board showed
+    """
+    if report is None or report.status != WRONG or report.trace is None:
+        return None
+    if not report.trace.steps:
+        return "**From your own trace.** It is false at the very start, before anybody has moved."
+    kind = report.exercise.kind
+    if kind == "break":
+        return _where_it_ended(report, stage)
+    if kind == "guard":
+        return _last_step(report, stage)
+    return from_trace(report, stage)
+
+
+def from_trace(report: Report, stage: int = 3) -> str:
+    """Return the hint for a wrong function that has a trace, as Markdown."""
     trace = report.trace
-    own = set(report.exercise.replaces)
+    own = _own(report)
     at = [step for step in trace.steps if any(a.function in own for a in step.actions)]
     if not at:
         return (
-            f"None of the {len(trace.steps)} steps of the trace runs in your code. Ask what "
-            "your function leaves undone, so that the others can go wrong without it."
+            f"**From your own trace.** None of its {len(trace.steps)} steps runs in your code. Ask "
+            "what your function leaves undone, so that the others can go wrong without it."
         )
     step = at[-1]
-    done = "\n".join(
-        f"- line {action.line}, `{action.source.strip()}`: {action.effect}"
-        for action in step.actions
-        if action.function in own
-    )
-    board = trace.boards()[step.number - 1]
-    return (
+    text = (
         f"**From your own trace.** Look at step {step.number}, where {step.actor_name} is in your "
-        f"code:\n\n{done}\n\nJust before it the board shows:\n\n{_roots(board)}\n\nWhich of these "
-        "facts does your code look at, and which one would have told it what it needs to know?"
+        f"code. {_before(trace, step)}"
     )
+    if stage >= 2:
+        text += f"\n\n{_done(step, own)}"
+    if stage >= 3:
+        board = trace.boards()[step.number - 1]
+        text += (
+            f"\n\nJust before it the board shows:\n\n{_roots(board)}\n\nWhich of these facts does "
+            "your code look at, and which one would have told it what it needs to know?"
+        )
+    return text
+
+
+def _own(report):
+    """Names of the functions in the learner's code: those asked for, and helpers."""
+    subject = report.trace.session.subject
+    unit = getattr(subject, "own", None)
+    names = {getattr(node, "name", "") for node in unit.tree.body} if unit is not None else set()
+    return names | set(report.exercise.replaces)
+
+
+def _before(trace: Any, step: Any) -> str:
+    """Ask about whoever moved last before the step, and is not through."""
+    others = [s for s in trace.steps[: step.number - 1] if s.actor != step.actor]
+    if not others:
+        return "Nobody else has moved before it: what will they find when they do?"
+    last = others[-1]
+    action = last.actions[-1]
+    return (
+        f"The last to move before it was {last.actor_name}, in step {last.number}: it stands in "
+        f"`{action.function}`, after line {action.line}. What has it not done yet, and who can "
+        "still read or change here what your code relies on?"
+    )
+
+
+def _done(step, own):
+    """One line an action of the step that is in the learner's code."""
+    actions = [action for action in step.actions if not own or action.function in own]
+    return "\n".join(
+        f"- line {action.line}, `{action.source.strip()}`: {action.effect}" for action in actions
+    )
+
+
+def _where_it_ended(report, stage):
+    """Point at the end of a schedule that does not break what was asked for."""
+    trace = report.trace
+    last = trace.steps[-1]
+    text = (
+        f"**From your own schedule.** It ends with step {last.number}, by {last.actor_name}. Who "
+        "can move now, and what would each of them see that is not finished?"
+    )
+    board = trace.boards()[-1]
+    if stage >= 2:
+        lines = [
+            f"- {actor['name']}: {actor['status']}, in `{actor['function']}`, line {actor['line']}"
+            for actor in board["actors"]
+            if actor["status"] != "done"
+        ]
+        text += "\n\nWhere everybody stands:\n\n" + "\n".join(lines)
+    if stage >= 3 and board["roots"]:
+        text += f"\n\nAnd the roots:\n\n{_roots(board)}"
+    return text
+
+
+def _last_step(report, stage):
+    """Point at the state in which an invariant is false, or at the bug that it does not see."""
+    trace = report.trace
+    last = trace.steps[-1]
+    ask = ASK_MISSED if report.outcomes[-1].broken is None else ASK_FALSE
+    text = f"**From the trace.** Look at step {last.number}, by {last.actor_name}. {ask}"
+    if stage >= 2:
+        text += f"\n\n{_done(last, set())}"
+    board = trace.boards()[-1]
+    if stage >= 3:
+        held = [
+            f"- {lock['name']}: {', '.join(filter(None, [lock['writer'], *lock['readers']]))}"
+            for lock in board["locks"]
+            if lock["writer"] or lock["readers"]
+        ]
+        text += "\n\nWho holds what:\n\n" + ("\n".join(held) or "- nobody holds a lock")
+        if board["roots"]:
+            text += f"\n\nThe roots:\n\n{_roots(board)}"
+    return text
 
 
 def _roots(board):
@@ -45,7 +147,7 @@ def _roots(board):
             f"count {root['refcount']}, {live} present SPTE{'' if live == 1 else 's'}, "
             f"{_place(root)}, `tdp_mmu_async_data` {'set' if root['async_data'] else 'not set'}"
         )
-    return "\n".join(lines)
+    return "\n".join(lines) or "- no root yet"
 
 
 def _place(root):

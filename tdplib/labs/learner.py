@@ -10,11 +10,11 @@ from typing import Any
 
 from tdplib.labs import progress
 from tdplib.labs.exercise import Exercise, Question, find_exercise, find_question
-from tdplib.labs.hints import from_trace
+from tdplib.labs.hints import pointer
 from tdplib.labs.judge import judge
-from tdplib.labs.report import NOT_ATTEMPTED, WRONG, Report
+from tdplib.labs.report import NOT_ATTEMPTED, Report
 
-__all__ = ["Note", "Task", "exercise", "predict"]
+__all__ = ["Note", "Task", "exercise", "glossary", "predict"]
 
 
 class Note:
@@ -42,6 +42,7 @@ class Task:
     def __init__(self, record: Exercise) -> None:
         self.record = record
         self._last: Report | None = None
+        self._asked = False
 
     def check(self, code: Any) -> Report:
         """
@@ -67,30 +68,67 @@ class Task:
         """
         Return the next hint and record that it was used.
 
-        There are three stages. After them, if your last check was wrong, the hint is drawn from
-        its trace: which step to look at, and what the machine looked like there.
+        There are three stages. If your last check was wrong, each comes with a pointer into its
+        trace: which step to look at, then what was done there, then what the machine looked like.
+        After the third the pointer alone is left.
         """
         stages = self.record.hints
         used = progress.exercise_record(self.record.id).get("hints", 0)
+        look = pointer(self._last, used + 1)
         if used < len(stages):
             progress.note_hint(self.record.id, used + 1)
-            return Note(f"**Hint {used + 1} of {len(stages)}.** {stages[used]}")
-        if self._last is not None and self._last.status == WRONG and self._last.trace is not None:
-            return Note(from_trace(self._last))
-        return Note(self._all_hints())
+            text = f"**Hint {used + 1} of {len(stages)}.** {stages[used].strip()}"
+            return Note(text if look is None else f"{text}\n\n{look}")
+        return Note(self._all_hints() if look is None else look)
 
     def _all_hints(self):
-        stages = "\n".join(f"{k}. {text}" for k, text in enumerate(self.record.hints, 1))
+        stages = "\n".join(f"{k}. {text.strip()}" for k, text in enumerate(self.record.hints, 1))
         return (
             f"You have had all hints of {self.record.id}:\n\n{stages}\n\nRun the check: after "
             "a wrong answer, `hint()` points into your own trace."
         )
+
+    def solution(self) -> Note:
+        """
+        Return the reference answer; the first call only says that looking at it is recorded.
+
+        Once your own answer is right, or you have looked before, it is shown at once.
+        """
+        entry = progress.exercise_record(self.record.id)
+        if not (self._asked or "solution" in entry or "right_since" in entry):
+            self._asked = True
+            left = len(self.record.hints) - entry.get("hints", 0)
+            hints = f" There are {left} hints you have not seen: `hint()`." if left else ""
+            return Note(
+                f"The solution of {self.record.id} is one call away. That you looked at it will be "
+                f"recorded in your own progress file.{hints} To see it, call `solution()` again."
+            )
+        text = reference_text(self.record)
+        if text is None:
+            return Note(
+                "There is no solution in this copy of the course: the folder `solutions/` is "
+                "missing. It is part of the repository of tdplib."
+            )
+        progress.note_solution(self.record.id)
+        return Note(f"**The solution of {self.record.id}.**\n\n```python\n{text.strip()}\n```")
 
     def __repr__(self) -> str:
         return statement(self.record)
 
     def _repr_markdown_(self) -> str:
         return statement(self.record)
+
+
+def glossary(word: str | None = None) -> Note:
+    """
+    Return what a short name of the course means; without one, all of them.
+
+    >>> print(glossary("gfn"))                          # doctest: +ELLIPSIS
+    **gfn**: Guest frame number: the number of a page of guest memory...
+    """
+    from tdplib.labs.lexicon import find, page_text
+
+    return Note(page_text() if word is None else str(find(word)))
 
 
 def exercise(name: str) -> Task:
@@ -123,6 +161,20 @@ def _revealed(question, first):
     said = f"Your prediction for {question.id}: **{first}**"
     verdict = "right." if first == question.answer else f"the answer is **{question.answer}**."
     return f"{said}; {verdict}\n\n{question.reveal}"
+
+
+def reference_text(record: Exercise) -> str | None:
+    """Return the reference answer as the source has it; None where the sources are not there."""
+    from tdplib.labs.exercise import LabError, load_lab
+
+    try:
+        from tdplib.labs.build import reference_answers
+        from tdplib.labs.sources import read_source
+
+        source = read_source(load_lab(record.id.partition(".")[0]))
+    except (LabError, ImportError):
+        return None
+    return reference_answers(source)[record.id]
 
 
 def statement(record: Exercise) -> str:

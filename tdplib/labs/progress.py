@@ -22,6 +22,7 @@ __all__ = [
     "note_answer",
     "note_attempt",
     "note_hint",
+    "note_solution",
     "progress_path",
     "read_progress",
 ]
@@ -85,6 +86,16 @@ def note_hint(exercise: str, stage: int) -> dict[str, Any]:
 
     def change(entry):
         entry["hints"] = max(stage, entry.get("hints", 0))
+
+    return _update("exercises", exercise, change)
+
+
+def note_solution(exercise: str) -> dict[str, Any]:
+    """Record when the solution of `exercise` was first shown; once it is right, that is no help."""
+
+    def change(entry):
+        if "right_since" not in entry:
+            entry.setdefault("solution", _now())
 
     return _update("exercises", exercise, change)
 
