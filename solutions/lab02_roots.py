@@ -32,7 +32,7 @@
 
 # %%
 import tdplib
-from tdplib import check, draw, labs
+from tdplib import check, draw, figure, labs
 from tdplib.lang.kernel import *
 from tdplib.widgets import Interleaver
 from tdplib.words.role import describe, layout, mark_invalid, pack, unpack
@@ -125,6 +125,12 @@ labs.predict("lab02.q2", "")
 # %%
 for version in ("v5.18", "recent"):
     print(f"{version:7} {describe(0x1784, version)}")
+
+# %% [markdown]
+# Both layouts, bit by bit, with the word of a four-level root before and after it is made invalid:
+
+# %%
+figure("role-word")
 
 # %% [markdown]
 # ## 3. Finding a root
@@ -359,6 +365,15 @@ report4
 # and cannot find the root, since it is off the list. And free the root at once, with
 # `tdp_mmu_free_sp(root)` in place of `call_rcu`: the walk still has it in hand.
 #
+# Here is the life of a root with this put, as v5.17 has it. Each box is a state in which a root can be
+# found; all of them were collected from every interleaving of one vCPU and two updates. A dashed box
+# is seen only by a task that holds `mmu_lock` for write. You know the boxes with *count 0, listed*:
+# in v5.17 it is the update's put, arrow 6, that leaves one of them in plain sight.
+
+# %%
+figure("life-v5.17")
+
+# %% [markdown]
 # The zap without a pause is what this form was given up for. A root leads to a great many pages, and
 # whoever happens to put last, most often a vCPU, walks over all of them. What the kernel did about it
 # in v5.18 is told in labs 06 to 08.
