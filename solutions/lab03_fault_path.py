@@ -96,11 +96,15 @@ labs.predict("lab03.q1", "")
 #
 # | do this | until you see |
 # |---|---|
-# | **step** vCPU 0 | it stands at the `cmpxchg` in `kvm_tdp_mmu_map`; its local `old` is 0 |
-# | **step** vCPU 1 | the same |
+# | **step** vCPU 0 twice | it has loaded root 0; next it takes `mmu_lock` for read |
+# | **step** vCPU 1 twice | the same: they share root 0, its count is 2 |
+# | **step** vCPU 0 once | it holds the lock and stands at the `cmpxchg` in `kvm_tdp_mmu_map`; its local `old` is 0 |
+# | **step** vCPU 1 once | the same: two readers |
 # | **step** vCPU 1 once more | the SPTE is present |
 # | **step** vCPU 0 once more | its `cmpxchg` found something else and stored nothing |
 # | **step** vCPU 0 on | it enters the guest again, faults again, and finds the page mapped |
+#
+# (Both must have their root before the first fault: loading one takes the lock for write.)
 #
 # Then let vCPU 1 go on: it is about to *replace* the page, in two steps. First it puts
 # `REMOVED_SPTE` there. Stop it at that moment, and see what a fault of vCPU 0 would find.
@@ -370,16 +374,51 @@ report5
 # ex5.hint()
 
 # %% [markdown]
+# ## 11. What the processor remembers
+#
+# One more party takes no lock. A processor keeps the translations it has used in its TLB, and looks
+# there first. When an SPTE is gone, the TLB still has it, until somebody *flushes* it. Yet the zap of a
+# whole root flushes nothing at all in v5.18.
+#
+# What the kernel relies on instead: the update raises a request for every vCPU and kicks those that are
+# in the guest out of it. (`kvm_make_all_cpus_request` waits until they are out.) Before a vCPU enters
+# again it serves the request, drops the invalid root and loads another. Loading a root includes a
+# flush, of this one processor's TLB only.
+#
+# {{question lab03.q6}}
+
+# %%
+labs.predict("lab03.q6", "")
+
+# %% [markdown]
+# In the scenario `tlb` each vCPU has a TLB, and its guest uses its page twice. The second protocol is
+# v5.18 without the flush at root load:
+
+# %%
+for base in ("v5.18", "load-without-flush"):
+    print(base, "-", check(base=base, scenario="tlb").status)
+draw(check(base="load-without-flush", scenario="tlb"))
+
+# %% [markdown]
+# Look at the last step: every SPTE of root 0 is gone, root 0 is gone too, the vCPU has a new root with
+# nothing in it, and the guest uses the old page all the same.
+#
+# Where a root stays in use, this argument does not hold. A zap of a *range* in a valid root therefore
+# does flush, and if it may free a table that a vCPU could be using, it flushes before it leaves RCU
+# (bd29677952fa). Leaf zaps in *invalid* roots ask for no flush since fcdffe97f80e (6.9).
+
+# %% [markdown]
 # **What was not checked.** The tables have one level. In such a table v5.18's worker would never
 # meet `REMOVED_SPTE`: a fault that replaces something tests its root first, and the worker zaps
 # invalid roots only. So the world of exercises 1 and 2 leaves that test out of the replacement. In
 # the kernel the meeting happens further down: when a table is cut off, `REMOVED_SPTE` is left
-# behind in every entry of it. There was no TLB, no notifier beside a fault, and memory is
-# sequentially consistent (everybody sees all stores in one order). One dirty bit stood for all that
-# a zap must pass on.
+# behind in every entry of it. The TLB had no part in exercises 1 to 5; it remembers whole
+# translations, and it forgets nothing by itself. There was no notifier beside a fault, and memory
+# is sequentially consistent (everybody sees all stores in one order). One dirty bit stood for all
+# that a zap must pass on.
 
 # %% [markdown]
-# ## 11. Recap
+# ## 12. Recap
 #
 # 1. Faults and the worker hold `mmu_lock` for read. It keeps out writers, not each other.
 # 2. An SPTE is changed with a `cmpxchg` from the value you have seen. A fault that loses tries
@@ -388,10 +427,11 @@ report5
 #    gives up when it meets it.
 # 4. What a zap takes away, it passes on: with a plain store a dirty bit gets lost without a sound.
 # 5. A test is worth something only while the thing tested cannot change: `is_page_fault_stale`
-#    belongs under `mmu_lock`. Behind the zapper's cursor nothing may appear.
+#    belongs under `mmu_lock`. Behind the zapper's cursor nothing may appear, and after the zap of a
+#    root it is the flush at the next root load that makes the TLB forget it.
 
 # %% [markdown]
-# ## 12. Where to read the real code
+# ## 13. Where to read the real code
 #
 # All in `arch/x86/kvm/mmu/`, Linux v5.18:
 #
