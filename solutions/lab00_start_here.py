@@ -80,7 +80,7 @@ f"tdplib {tdplib.__version__}: ready"
 # - **each read and each write of shared memory is one step**, and between two steps any other task
 #   may take steps of its own.
 #
-# `kvm.counter += 1` reads the field and writes it. So it is two steps, as it is in C.
+# `kvm.counter += 1` reads the field and writes it. So it is two steps; C promises no more.
 
 # %% [markdown]
 # {{question lab00.q1}}
@@ -281,16 +281,22 @@ report2.require()
 report2
 
 # %% [markdown]
-# If it is wrong: `ex2.hint()` helps in stages, and `report2.play()` opens the run that breaks it in
-# the widget.
+# What helps, here and in every lab:
+#
+# | call | what you get |
+# |---|---|
+# | `ex2.hint()` | the next hint; after three of them, one that points into your own trace |
+# | `report2.play()` | the run that breaks your answer, in the widget |
+# | `labs.glossary("role")` | what a short name means |
+# | `ex2.solution()` | an answer that is right; it asks once whether you mean it |
 
 # %%
 # ex2.hint()
 
 # %% [markdown]
-# You can play your own function as well. With a lock in it, let vCPU 0 take the lock with one step
-# in the raw form below, and then try to step vCPU 1: it cannot move, and says what it waits for.
-# (`raw=True` takes a step apart into its single actions.)
+# You can play your own function as well. (`raw=True` takes steps apart into single actions.) If you
+# used the lock: **step** vCPU 0 twice, so that it has the lock, then vCPU 1 twice. It comes as far as
+# the lock, cannot move any more, and says what it waits for.
 
 # %%
 Interleaver("lost-update", own=increment, raw=True)
@@ -325,5 +331,9 @@ labs.predict("lab00.q3", "")
 # | kernel Python, all of it | `tdplib/lang/REFERENCE.md` |
 # | the same without a notebook | `tdplib play lost-update`, `tdplib check lost-update` in a terminal |
 #
-# Next is lab 01, *Page tables*. If you know what a page-table entry looks like, you may go on with
-# lab 02, *Roots*.
+# Next is lab 01, *Page tables and SPTEs*. If you know what a page-table entry looks like, you may go
+# on with lab 02, *Roots*. And `tdplib.progress()`, in any lab, shows what you have done and what comes
+# next. It is kept in a file on your own machine, and goes nowhere else.
+
+# %%
+# tdplib.progress()

@@ -12,6 +12,8 @@ from tdplib.labs.progress import progress_path, read_progress
 __all__ = ["Page"]
 
 COLUMNS = ("", "exercise", "tries", "hints", "solution", "best")
+LEFT = 'style="text-align:left"'
+"""JupyterLab aligns the cells of a table to the right, unless told."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,10 @@ class Page:
     def _lab_line(self, lab):
         right, made, there = self.predictions(lab)
         done = sum(row.right for row in self.rows(lab))
+        guessed = f"{right} of {made} predictions right, " if made else ""
         return (
-            f"{lab.name}: {lab.title} ({done} of {len(lab.exercises)} right; "
-            f"{right} of {made} predictions right, {there} to make)"
+            f"{lab.name}: {lab.title} ({done} of {len(lab.exercises)} exercises right; "
+            f"{guessed}{there - made} predictions to make)"
         )
 
     def __str__(self) -> str:
@@ -143,14 +146,13 @@ class Page:
         parts = [f"<p><b>Progress.</b> {html.escape(self._head())}</p>"]
         parts.append(f"<p><b>{html.escape(self._next())}</b></p>")
         for lab in self.labs:
-            head = "".join(f'<th scope="col">{name}</th>' for name in COLUMNS)
-            body = "".join(
-                "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row.cells()) + "</tr>"
+            head = "".join(f'<th scope="col" {LEFT}>{name}</th>' for name in COLUMNS)
+            cells = (
+                "".join(f"<td {LEFT}>{html.escape(cell)}</td>" for cell in row.cells())
                 for row in self.rows(lab)
             )
-            caption = (
-                f'<caption style="text-align:left">{html.escape(self._lab_line(lab))}</caption>'
-            )
+            body = "".join(f"<tr>{row}</tr>" for row in cells)
+            caption = f"<caption {LEFT}>{html.escape(self._lab_line(lab))}</caption>"
             parts.append(
                 f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
             )
