@@ -149,7 +149,8 @@ report1
 # Stuck? `ex1.hint()` gives a hint, and a clearer one each time: three in all.
 #
 # In this lab only one task is at work, so there is one order of events, and "every interleaving" is
-# that one. A trace is then simply a list of what happened; look at its last lines.
+# that one. A trace is then simply a list of what happened, one question a step; look at the last. (In
+# 0x12345 and the like, 0x says that the number is hexadecimal.)
 
 # %%
 # ex1.hint()

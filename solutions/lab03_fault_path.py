@@ -235,9 +235,9 @@ report2
 # ex2.hint()
 
 # %% [markdown]
-# And this is what a plain store does to bits that the processor sets. vCPU 0 stands for the
-# processor here; it sets three bits of one SPTE, one after the other. Look at the step in which it
-# changes the SPTE for the last time, and at what the zapper stores, and tells, after it:
+# And this is what a plain store does to bits that the processor sets. Here it sets three bits of one
+# SPTE, one after the other (bits 8 to 10; which they are does not matter). Look at the step in which
+# it changes the SPTE for the last time, and at what the zapper stores, and tells, after it:
 
 # %%
 draw(check(base="zap-race"))

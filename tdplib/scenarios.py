@@ -248,7 +248,7 @@ DEFAULTS: dict[str, Scenario] = {
         ("zap-cursor", *(f"zap-cursor-{bug}" for bug in ("early-test", "no-test", "gives-up"))),
         _CURSOR,
     ),
-    "zap-race": Scenario(name="race", vcpus=1, updates=1, entries=1, unload=0),
+    "zap-race": Scenario(name="race", vcpus=1, updates=1, entries=1, unload=0, workers=0),
     "roots-plain-inc": Scenario(name="roots-one-mode", vcpus=1, updates=1),
     **dict.fromkeys(
         ("guest-entry", "request-first", "request-then-mark", "request-late", "mark-late"),

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tdplib.draw._rows import rows_of
 from tdplib.labs.exercise import load_lab
 from tdplib.labs.judge import judge
 from tdplib.labs.report import WRONG
@@ -193,3 +194,11 @@ def test_the_end_of_a_trace_says_what_was_asked_what_is_right_and_what_came():
     last = [line for line in text.splitlines() if "sets " in line][-4:]
     for word, line in zip(("gfn", "level", "right", "index"), last, strict=True):
         assert f"sets {word}" in line
+
+
+def test_the_picture_shows_what_was_asked_what_is_right_and_what_came():
+    report = judge(EX1, index("return gfn >> 9 * (level - 1)"))
+    lines = [line.text for line in rows_of(report.trace, 900, 900)[-2].lines]
+    for shown in ("kvm.gfn = gfn", "kvm.level = level", "kvm.right = right"):
+        assert shown in lines
+    assert "kvm.index = spte_index(gfn, level)" in lines

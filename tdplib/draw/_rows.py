@@ -205,13 +205,9 @@ def _rank(action: object) -> int:
         return _FOLDED
     if source.startswith("spin_"):
         return _FOLDED + 1  # what is done under the lock tells more
-    if action.changed and _only_kvm(action.changed):
-        return _FOLDED
+    if action.changed == ("kvm.mmu_valid_gen",):
+        return _FOLDED  # it is toggled and decides nothing
     return _RANK.get(action.kind, 3)
-
-
-def _only_kvm(changed: tuple) -> bool:
-    return all(path.startswith("kvm.") for path in changed)
 
 
 def _folded(actions: list, shown: list[int]) -> str:

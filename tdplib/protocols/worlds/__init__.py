@@ -154,6 +154,7 @@ WORLDS: tuple[Row, ...] = (
         "world",
         "shared-zap",
         Expected("violated", ("no-warn",)),
+        labels=(("vcpu", "processor"), ("update", "zapper")),
     ),
     Row(
         "fault-alone",

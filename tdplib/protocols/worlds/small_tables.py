@@ -9,7 +9,8 @@ tree that `build` makes has one of everything:
     root[2] =  nothing
     root[3] =  REMOVED_SPTE
 
-Only one task is at work, so that no lock is needed.
+Only one task is at work. It holds mmu_lock for write while it asks, as whoever changes a tree alone
+does; so each question is one step of a trace.
 """
 
 from tdplib.lang.kernel import *
@@ -94,6 +95,13 @@ def compare(kvm, found, right):
     kvm.right = right
     kvm.found = found
     WARN_ON_ONCE(found != right)
+
+
+def see(kvm, found, right):
+    """Compare what stands in a table now, as a question of its own."""
+    write_lock(kvm.mmu_lock)
+    compare(kvm, found, right)
+    write_unlock(kvm.mmu_lock)
 
 
 def vcpu_thread(kvm, vcpu, gfn, faults, unload):

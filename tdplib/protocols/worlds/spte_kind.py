@@ -1,6 +1,7 @@
 """spte-kind: what an SPTE is, asked about one of each kind.
 
-One task puts an SPTE into a table, asks what it is, and compares. Among them are those that look
+One task puts an SPTE into a table, asks what it is, and compares; with the lock held, so that each
+question is one step of a trace. Among them are those that look
 like something else: REMOVED_SPTE, which has the large bit; an MMIO SPTE, whose generation has it;
 a leaf whose access bits were all taken away to see whether it is used.
 """
@@ -44,12 +45,14 @@ def spte_kind(spte, level):
 
 def look(kvm, sp, spte, level, kind):
     """Put `spte` into the table, ask what it is, and compare."""
+    write_lock(kvm.mmu_lock)
     sp.spt[0] = spte
     kvm.level = level
     kvm.right = kind
     kvm.kind = spte_kind(sp.spt[0], level)
     WARN_ON_ONCE(kvm.kind != kind)
     sp.spt[0] = 0
+    write_unlock(kvm.mmu_lock)
 
 
 def vcpu_thread(kvm, vcpu, gfn, faults, unload):

@@ -10,8 +10,10 @@ def walk(root, gfn):
 
 def ask(kvm, root, gfn, right):
     """Walk to `gfn`, and compare."""
+    write_lock(kvm.mmu_lock)
     kvm.asked = gfn
     compare(kvm, walk(root, gfn), right)
+    write_unlock(kvm.mmu_lock)
 
 
 def vcpu_thread(kvm, vcpu, gfn, faults, unload):

@@ -12,8 +12,10 @@ def zap_leaf(root, gfn):
 
 def ask(kvm, root, gfn, right):
     """Zap the leaf of `gfn`, and compare what was there."""
+    write_lock(kvm.mmu_lock)
     kvm.asked = gfn
     compare(kvm, zap_leaf(root, gfn), right)
+    write_unlock(kvm.mmu_lock)
 
 
 def vcpu_thread(kvm, vcpu, gfn, faults, unload):
@@ -23,15 +25,15 @@ def vcpu_thread(kvm, vcpu, gfn, faults, unload):
     sp = spte_to_child_sp(table)
     sp.spt[3] = SMALL_PAGE
     ask(kvm, root, 1, SMALL_PAGE)
-    compare(kvm, sp.spt[1], 0)
-    compare(kvm, sp.spt[3], SMALL_PAGE)
-    compare(kvm, root.spt[0], table)
+    see(kvm, sp.spt[1], 0)
+    see(kvm, sp.spt[3], SMALL_PAGE)
+    see(kvm, root.spt[0], table)
     ask(kvm, root, 1, 0)
     ask(kvm, root, 6, LARGE_PAGE)
-    compare(kvm, root.spt[1], 0)
+    see(kvm, root.spt[1], 0)
     ask(kvm, root, 9, 0)
     ask(kvm, root, 2, 0)
-    compare(kvm, sp.spt[2], REMOVED_SPTE)
+    see(kvm, sp.spt[2], REMOVED_SPTE)
     ask(kvm, root, 13, 0)
-    compare(kvm, root.spt[3], REMOVED_SPTE)
+    see(kvm, root.spt[3], REMOVED_SPTE)
     tear_down(root)

@@ -1,6 +1,6 @@
 """zap-race: the processor changes an SPTE three times while somebody zaps it.
 
-vCPU 0 stands for the processor: it sets one bit of the SPTE after the other, as long as that is
+The vCPU stands for the processor: it sets one bit of the SPTE after the other, as long as that is
 present. The zapper must come to an end however often it loses, and must say exactly what it took
 away.
 """
