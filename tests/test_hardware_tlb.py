@@ -45,7 +45,7 @@ TLB = {
     "request-before-invalidate": (1489, {"no-invalid-root-loaded", "tlb-complete"}),
     "delist-at-queue": (171, {"delist-at-final-put"}),
     "stale-check-before-lock": (981, {"no-spte-under-invalid-root"}),
-    "yield-at-refcount-zero": (747, {"no-dead-root-seen"}),
+    "yield-at-refcount-zero": (892, {"no-dead-root-seen"}),
 }
 
 

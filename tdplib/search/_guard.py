@@ -7,8 +7,8 @@ A watcher only reads; what it gives is told by the property that its code breaks
 from .._jit import bare_kernel as kernel
 from .._jit import pointer_to
 from ..vm import codes
-from ..vm._execute import DONE
 from ..vm._memory import look_around
+from ..vm._private import DONE
 from ..vm._run import execute, unpack
 from ..vm.codes import ACTOR, NODE
 

@@ -1,14 +1,15 @@
 """
 Kernels that look at what is no field: who holds a lock, whether a work item is queued.
 
-Called as those of `_execute`.
+Called as those of `_private`.
 """
 
 from .._jit import bare_kernel as kernel
 from . import codes
-from ._execute import is_queued, others_hold
+from ._lock import others_hold
 from ._memory import pointer_check
 from ._numbers import OOPS, OP_ISWLOCKED, OP_PENDING
+from ._queue import is_queued
 from .codes import L_READ, L_WRITE, N_AUX, N_DST, N_FIELD, N_NEXT, N_OBJ, N_OP
 
 

@@ -1,8 +1,8 @@
-"""Kernels for requests, and for what only the checker watches; called as those of `_execute`."""
+"""Kernels for requests, and for what only the checker watches; called as those of `_private`."""
 
 from .._jit import bare_kernel as kernel  # noqa: I001 (the tables of names below)
 from . import codes
-from ._execute import others_hold
+from ._lock import others_hold
 from ._memory import (
     has_present, is_invalid, load, load_raw, page_row, page_state, store_raw,
 )  # fmt: skip

@@ -7,10 +7,9 @@ Unpack its live registers, execute, stop where an action ends, pack again.
 from .._jit import bare_kernel as kernel  # noqa: I001 (the tables of names below)
 from ..lang.flow import LOOP_RANGE
 from . import codes
-from ._execute import (
-    DONE, execute_field, execute_list, execute_lock, execute_private, execute_queue, execute_rcu,
-    is_queued, running_item,
-)  # fmt: skip
+from ._field import execute_field
+from ._list import execute_list
+from ._lock import execute_lock
 from ._look import execute_look
 from ._memory import (
     around, intern_word, is_invalid, load, load_raw, look_around, note_read, note_write, page_row,
@@ -21,6 +20,9 @@ from ._numbers import (
     LEAK, OP_ALLOC, OP_END, OP_FLUSHWAIT, OP_FREE, OP_ISLOCKED, OP_LISTEMPTY, OP_MUNLOCK,
     OP_REFDECTEST, OP_TLBACCESS, OP_WQDONE, OP_WQNEXT, OP_ZAPBEGIN,
 )  # fmt: skip
+from ._private import DONE, execute_private
+from ._queue import execute_queue, is_queued, running_item
+from ._rcu import execute_rcu
 from ._tlb import execute_tlb
 from .codes import (
     ACTOR,

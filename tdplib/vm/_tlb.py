@@ -3,7 +3,7 @@ Kernels for the hardware TLB of a vCPU: what the guest uses, and who makes it fo
 
 A vCPU remembers for each gfn through which root it was translated: page + 1, or 0 for nothing. Two
 values above the pages mark a translation that is out of date: left behind by a fast zap that has
-returned, or by a notifier. Called as those of `_execute`.
+returned, or by a notifier. Called as those of `_private`.
 """
 
 from .._jit import bare_kernel as kernel
