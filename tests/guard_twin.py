@@ -7,6 +7,8 @@ Invariants looked at by the slow twin: interpreted in every raw state, as one lo
     [{'false', 'true'}]
 """
 
+import re
+
 from reference import Search, World
 
 from tdplib.lang.source import unit_from
@@ -21,7 +23,7 @@ KVM = ("kvm",)
 def numbered(text, k):
     """The text of an invariant under a name of its own, and of who asks it."""
     named = text.replace("def invariant(", f"def invariant_{k}(")
-    parameters = named[named.index("(") + 1 : named.index(")")]
+    parameters = re.search(rf"def invariant_{k}\((.*?)\)", named)[1]
     asks = f"def ask_{k}({parameters}):\n    WARN_ON(not invariant_{k}({parameters}))\n"
     return [named, asks], tuple(part.strip() for part in parameters.split(","))
 

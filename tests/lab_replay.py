@@ -13,6 +13,8 @@ from reference_memory import ADVICE
 from tdplib.replay import Session
 from tdplib.replay.recount import recount
 
+MOST_PRIVATE = 200
+
 
 def raw_path(code, own=None):
     """The path of a schedule code in single actions, and the base and scenario it is on."""
@@ -34,12 +36,27 @@ def breaks(code, own=None):
             return detail[0]
         noted = noted or detail[2]
         state = (detail[0], *state[1 : who + 1], detail[1], *state[who + 2 :])
-    outcomes = [world.act(state, who) for who in range(len(actors)) if state[who + 1]]
-    if all(outcome[0] == "blocked" for outcome in outcomes):
-        ending = world.ending(state, [outcome[1] for outcome in outcomes])
-        if ending:
-            return ending
-    return ADVICE if noted else None
+    return ended(world, state) or (ADVICE if noted else None)
+
+
+def ended(world, state):
+    """
+    The property that a state breaks in which nobody can do more than private work, or None.
+
+    With all reductions nobody has a step there; in single actions that work is still to do.
+    """
+    actors = range(len(world.actors))
+    for _ in range(MOST_PRIVATE):
+        outcomes = {who: world.act(state, who) for who in actors if state[who + 1]}
+        moving = [who for who, outcome in outcomes.items() if outcome[0] != "blocked"]
+        if not moving:
+            return world.ending(state, [outcome[1] for outcome in outcomes.values()])
+        what, *detail = outcomes[moving[0]]
+        if what != "moved" or detail[0] != state[0]:
+            return None
+        who = moving[0]
+        state = (state[0], *state[1 : who + 1], detail[1], *state[who + 2 :])
+    return None
 
 
 def says(code, invariant):

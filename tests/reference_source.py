@@ -218,7 +218,8 @@ class Reader:
             )
         elif isinstance(node, ast.Call) and node.func.id in self.program.functions:
             callee = self.program.functions[node.func.id]
-            for parameter, value in zip(callee.args.args, node.args, strict=True):
+            # of lower units some functions may not fit any more; nobody calls those
+            for parameter, value in zip(callee.args.args, node.args, strict=False):
                 self._note(callee.name, parameter.arg, self.kind(value))
 
     def _note(self, function, name, kind):

@@ -95,8 +95,13 @@ def at_the_end(tree: ast.Module) -> set[int]:
 
 
 def dropped(tree):
-    """Drop one statement."""
+    """
+    Drop one statement.
+
+    Not the last `return` of a function that gives a value: without it there would be none.
+    """
     ends = at_the_end(tree)
+    ends |= {id(f.body[-1]) for f in functions(tree) if isinstance(f.body[-1], ast.Return)}
     for owner, field, statements in blocks(tree):
         for at, node in enumerate(statements):
             if is_quiet(node) or id(node) in ends:
