@@ -4,16 +4,22 @@ Every exercise proved: right answers, near misses, and the traces of what is wro
 One search of all exercises at once, shared among two processes; each test looks at its part.
 """
 
+import ast
 import random
+import re
 import sys
 
 import pytest
 from lab_replay import breaks, says
 
+from tdplib.cli import main
+from tdplib.labs.build import reference_answers
+from tdplib.labs.changes import changed_lines
 from tdplib.labs.exercise import LabError, find_exercise, lab_names, load_lab
 from tdplib.labs.mutants import mutants, schedule_mutants
 from tdplib.labs.proofs import read_proofs
 from tdplib.labs.report import NOT_ATTEMPTED, RIGHT, WRONG
+from tdplib.labs.sources import read_source
 from tdplib.labs.verify import EQUIVALENT, NOT_RIGHT, Result, catch_rate, prove, verify
 
 NAMES = [record.id for name in lab_names() for record in load_lab(name).exercises]
@@ -26,8 +32,7 @@ SAMPLE = 6
 def proved(request):
     """Exercise -> its results."""
     here = [item for item in request.session.items if item.module is request.module]
-    wanted = {item.callspec.params["name"] for item in here if hasattr(item, "callspec")
-              and "name" in item.callspec.params}  # fmt: skip
+    wanted = {item.callspec.params["name"] for item in here if "proved" in item.fixturenames}
     if len(wanted) <= FEW:
         return {name: prove(find_exercise(name)) for name in wanted}
     results = verify(deep=True, processes=2)
@@ -257,3 +262,23 @@ def test_mutants_of_a_schedule():
     assert made["drop step 3"] == "v5.18/small/123456:2a"
     assert made["swap steps 2 and 3"] == "v5.18/small/123456:aba"
     assert "swap steps 1 and 2" not in made, "the same actor twice"
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if find_exercise(n).par_lines])
+def test_par_is_the_least_that_a_known_answer_changes(name):
+    record = find_exercise(name)
+    lab = name.partition(".")[0]
+    answers = [each.code for each in read_proofs(lab).of(name).answers]
+    answers.append(reference_answers(read_source(load_lab(lab)))[name])
+    given = ast.parse(record.stub)
+    assert min(changed_lines(given, ast.parse(code)) for code in answers) == record.par_lines
+
+
+def test_the_command_line_prints_the_catch_rate(capsys):
+    assert main(["labs", "verify", "--mutants", "--only", "lab00", "--processes", "1"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(
+        r"^all +\d+ mutants +\d+ caught +\d+ equivalent +0 unexplained +100%", out, re.M
+    )
+    assert re.search(r"\d+ proofs, 0 failed, \d+ s$", out.strip())
+    assert "mutant: " not in out
