@@ -30,8 +30,10 @@ def prev_root(vcpu, i):
 
 
 def drop_prev_root(vcpu, i):
-    """Give back the reference that slot `i` holds; mmu_lock is held for write."""
-    kvm_tdp_mmu_put_root(vcpu.kvm, prev_root(vcpu, i), False)
+    """Give back the reference that slot `i` holds, if any; mmu_lock is held for write."""
+    root = prev_root(vcpu, i)
+    if root is not None:
+        kvm_tdp_mmu_put_root(vcpu.kvm, root, False)
     if i == 0:
         vcpu.prev_root_0 = None
     else:
@@ -77,18 +79,18 @@ def kvm_mmu_free_roots(vcpu):
     """The vCPU ends: it drops all its roots."""
     write_lock(vcpu.kvm.mmu_lock)
     for i in range(KVM_MMU_NUM_PREV_ROOTS):
-        if prev_root(vcpu, i) is not None:
-            drop_prev_root(vcpu, i)
+        drop_prev_root(vcpu, i)
     kvm_tdp_mmu_put_root(vcpu.kvm, vcpu.arch.mmu.root, False)
     vcpu.arch.mmu.root = None
     write_unlock(vcpu.kvm.mmu_lock)
 
 
 def vcpu_thread(kvm, vcpu, gfn, faults, unload):
-    """A vCPU: into the guest, another mode, into the guest again, and so on."""
+    """A vCPU: into the guest; another mode, and into the guest twice; and so on."""
     vcpu_enter_guest(vcpu)
     for mode in range(1, faults + 1):
         vcpu_changes_mode(vcpu, mode)
+        vcpu_enter_guest(vcpu)
         vcpu_enter_guest(vcpu)
         look_through_the_cache(vcpu)
     if unload:
