@@ -292,8 +292,8 @@ def kvm_mmu_free_roots(vcpu):
 def kvm_mmu_free_obsolete_roots(vcpu):
     """Serve KVM_REQ_MMU_FREE_OBSOLETE_ROOTS: drop the root if it is invalid.
 
-    The kernel looks before it takes mmu_lock, which it may: the vCPU's own reference keeps the
-    root, and `invalid` never goes back to 0. Here it looks with the lock held, which is as good.
+    The kernel looks before it takes mmu_lock: the vCPU's own reference keeps the root. Looking with
+    the lock held, as here, is as good while the bit is set before the request (world guest-entry).
     """
     write_lock(vcpu.kvm.mmu_lock)
     root = vcpu.arch.mmu.root
