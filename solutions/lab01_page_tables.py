@@ -60,6 +60,10 @@ f"tdplib {tdplib.__version__}: ready"
 # | **root** | the top table, of level 4 or 5 |
 # | **leaf** | an SPTE that leads to memory, and not to another table |
 # | **map**, **zap** | put a leaf in; make SPTEs not present |
+# | **fault** | the guest has touched a page that is not mapped: the processor gives control to KVM, which maps it |
+# | `RET_PF_FIXED`, `RET_PF_SPURIOUS`, `RET_PF_RETRY` | what a fault answers: the page is mapped now; it was mapped already; nothing came of it, the guest is to try again |
+#
+# Each short name of the course is explained by `labs.glossary("spte")` and the like.
 
 # %% [markdown]
 # ## 2. Nine bits a level

@@ -52,11 +52,15 @@ f"tdplib {tdplib.__version__}: ready"
 # | **root** | the top table. Here it is the only one, with one or two SPTEs, so that every interleaving can be tried |
 # | **fault** | the guest touched a page for which there is no present SPTE. The vCPU leaves the guest and *maps* the page: it installs an SPTE |
 # | **zap** | make SPTEs not present |
+# | **memslot**, **update** | a range of guest memory, as the host's user space has set it up; the task that deletes or moves one, and has all roots zapped for it |
 # | **worker** | the kernel thread that zaps roots which are out of service (v5.18) |
 # | **`invalid`** | a bit of a root's *role* word: the root is out of service, for good |
 # | **dirty bit** | a bit of an SPTE that the processor sets when the guest writes to the page |
 # | **`REMOVED_SPTE`** | the value `0x5a0`. It holds a place: "somebody is changing this SPTE, hands off". It is not present. Sources of 2024 call it `FROZEN_SPTE` |
 # | `cmpxchg(f, old, new)` | one atomic step: if `f` is `old`, store `new`; in any case give what was there |
+# | `RET_PF_FIXED`, `RET_PF_SPURIOUS`, `RET_PF_RETRY` | what a fault answers: the page is mapped now; it was mapped already; nothing came of it, the guest is to try again |
+#
+# Each short name of the course is explained by `labs.glossary("spte")` and the like.
 
 # %% [markdown]
 # ## 2. One lock, held for read by everybody

@@ -4,6 +4,7 @@ import pytest
 
 from tdplib.draw._rows import rows_of
 from tdplib.labs.exercise import load_lab
+from tdplib.labs.hints import pointer
 from tdplib.labs.judge import judge
 from tdplib.labs.report import WRONG
 from tdplib.lang.source import unit_from
@@ -192,13 +193,22 @@ def test_the_end_of_a_trace_says_what_was_asked_what_is_right_and_what_came():
     report = judge(EX1, index("return gfn >> 9 * (level - 1)"))
     text = str(report.trace)
     last = [line for line in text.splitlines() if "sets " in line][-4:]
-    for word, line in zip(("gfn", "level", "right", "index"), last, strict=True):
+    for word, line in zip(("gfn", "level", "right_index", "index"), last, strict=True):
         assert f"sets {word}" in line
 
 
 def test_the_picture_shows_what_was_asked_what_is_right_and_what_came():
     report = judge(EX1, index("return gfn >> 9 * (level - 1)"))
     lines = [line.text for line in rows_of(report.trace, 900, 900)[-2].lines]
-    for shown in ("kvm.gfn = gfn", "kvm.level = level", "kvm.right = right"):
+    for shown in ("kvm.gfn = gfn", "kvm.level = level", "kvm.right_index = right"):
         assert shown in lines
     assert "kvm.index = spte_index(gfn, level)" in lines
+
+
+def test_the_hint_of_a_single_task_points_at_its_last_question():
+    report = judge(EX1, index("return gfn >> 9 * (level - 1)"))
+    first, second = pointer(report, 1), pointer(report, 2)
+    assert "nobody came in between" in first
+    assert "sets right_index" not in first
+    assert "sets right_index" in second
+    assert "sets index" in second

@@ -42,6 +42,8 @@ def pointer(report: Report | None, stage: int) -> str | None:
 def from_trace(report: Report, stage: int = 3) -> str:
     """Return the hint for a wrong function that has a trace, as Markdown."""
     trace = report.trace
+    if _is_alone(trace):
+        return _last_question(trace, stage)
     own = _own(report)
     at = [step for step in trace.steps if any(a.function in own for a in step.actions)]
     if not at:
@@ -62,6 +64,27 @@ def from_trace(report: Report, stage: int = 3) -> str:
             f"\n\nJust before it the board shows:\n\n{_roots(board)}\n\nWhich of these facts does "
             "your code look at, and which one would have told it what it needs to know?"
         )
+    return text
+
+
+def _is_alone(trace):
+    """Whether one task is at work, and the worker at most."""
+    kinds = [actor["kind"] for actor in trace.boards()[0]["actors"]]
+    return len([kind for kind in kinds if kind != "worker"]) == 1
+
+
+def _last_question(trace, stage):
+    """Point at what a single task did last: nobody has come in between."""
+    last = trace.steps[-1]
+    first = max(last.number - 1, 1)
+    where = f"steps {first} and {last.number}" if first < last.number else f"step {first}"
+    text = (
+        "**From your own trace.** One task is at work, so nobody came in between. Look at "
+        f"{where}, the last: what was asked, and what should have come of it?"
+    )
+    if stage >= 2:
+        done = [_done(step, set()) for step in trace.steps[first - 1 : last.number]]
+        text += "\n\n" + "\n".join(done)
     return text
 
 

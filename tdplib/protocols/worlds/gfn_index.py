@@ -11,8 +11,9 @@ from tdplib.lang.kernel import *
 class kvm:
     gfn: u32
     level: u8
-    right: u32
+    right_index: u16
     index: u16
+    right_first: u32
     first: u32
 
 
@@ -31,7 +32,7 @@ def ask_index(kvm, gfn, level, right):
     write_lock(kvm.mmu_lock)
     kvm.gfn = gfn
     kvm.level = level
-    kvm.right = right
+    kvm.right_index = right
     kvm.index = spte_index(gfn, level)
     WARN_ON_ONCE(kvm.index != right)
     write_unlock(kvm.mmu_lock)
@@ -42,7 +43,7 @@ def ask_first(kvm, gfn, level, right):
     write_lock(kvm.mmu_lock)
     kvm.gfn = gfn
     kvm.level = level
-    kvm.right = right
+    kvm.right_first = right
     kvm.first = first_gfn(gfn, level)
     WARN_ON_ONCE(kvm.first != right)
     write_unlock(kvm.mmu_lock)
