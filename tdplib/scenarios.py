@@ -19,7 +19,8 @@ BOUNDS: dict[str, tuple[int, int]] = {
     "vcpus": (0, 4), "faults": (1, 4), "unload": (0, 1), "updates": (0, 4), "nx_toggles": (0, 2),
     "notifiers": (0, 2), "markers": (0, 4), "zap_all": (0, 1), "readers": (0, 2),
     "workers": (0, 2),
-    "entries": (1, 4), "levels": (1, 2), "tlb": (0, 1), "roots": (0, 8), "first_gfn": (0, 3),
+    "entries": (1, 4), "levels": (1, 2), "tlb": (0, 1), "sleepers": (0, 4), "teardown": (0, 1),
+    "roots": (0, 8), "first_gfn": (0, 3),
     "root_role": (0, 0xFFFFFFFF),
 }  # fmt: skip
 """Lowest and highest value of each number of a scenario."""
@@ -51,6 +52,9 @@ class Scenario:
     name : shown to people
     vcpus, faults : vCPU `v` faults that often at gfn `first_gfn` + `v`, round the end of the table
     unload : 1 if each vCPU drops its root in the end
+    sleepers : so many of the vCPUs, the last ones, sleep after their faults: they keep their root
+        and serve no request
+    teardown : 1 if the VM ends once all others are through: then no root may be left
     updates : memslot updates, an actor each
     nx_toggles : NX huge page toggles, an actor each
     notifiers : notifier walks, an actor each; walk `n` is for the gfn of vCPU `n`
@@ -80,6 +84,8 @@ class Scenario:
     vcpus: int = 2
     faults: int = 1
     unload: int = 1
+    sleepers: int = 0
+    teardown: int = 0
     updates: int = 2
     nx_toggles: int = 0
     notifiers: int = 0
@@ -103,6 +109,16 @@ class Scenario:
             raise BadValueError(
                 f"scenario: markers is {self.markers}, but the markers are vCPUs: "
                 f"must be in 0..{self.vcpus} here"
+            )
+        if self.sleepers > self.vcpus:
+            raise BadValueError(
+                f"scenario: sleepers is {self.sleepers}, but the sleepers are vCPUs: "
+                f"must be in 0..{self.vcpus} here"
+            )
+        if self.teardown and (self.sleepers or not self.unload or self.readers):
+            raise BadValueError(
+                "scenario: teardown is 1, and a vCPU keeps its root, or a reader stays: "
+                "unload must be 1, sleepers and readers 0"
             )
         if self.levels > 1:
             object.__setattr__(self, "root_role", self.root_role & ~0xF | self.levels)
@@ -160,14 +176,16 @@ class Scenario:
 
     def _actors(self, has_queue: bool) -> Iterator[ActorSpec]:
         for v in range(self.vcpus):
-            args = ("kvm", f"vcpu{v}", self.gfn(v), self.faults, self.unload)
+            unload = self.unload if v < self.vcpus - self.sleepers else 0
+            args = ("kvm", f"vcpu{v}", self.gfn(v), self.faults, unload)
             if v < self.markers:
                 more = (*args, self.markers)
                 yield ActorSpec(f"vCPU {v}", "vcpu", "vcpu_marker_thread", more)
             else:
                 yield ActorSpec(f"vCPU {v}", "vcpu", "vcpu_thread", args)
+        update = "update_before_end_thread" if self.teardown else "memslot_update_thread"
         for n in range(self.updates):
-            yield ActorSpec(f"update {n}", "update", "memslot_update_thread", ("kvm",))
+            yield ActorSpec(f"update {n}", "update", update, ("kvm",))
         yield from _numbered("NX toggle", "nx", "nx_toggle_thread", ("kvm",), self.nx_toggles)
         for n in range(self.notifiers):
             label = f"notifier {n}" if self.notifiers > 1 else "notifier"
@@ -177,6 +195,10 @@ class Scenario:
         for n in range(self.readers):
             label = f"reader {n}" if self.readers > 1 else "reader"
             yield ActorSpec(label, "reader", "reader_thread", ("kvm", self.gfn(self.vcpus + n)))
+        if self.teardown:
+            yield ActorSpec(
+                "end of VM", "teardown", "teardown_thread", ("kvm", sum(self._counts()))
+            )
         if has_queue:
             workers = self.workers
             yield from _numbered("zap worker", "worker", "zap_worker_thread", ("kvm",), workers)
@@ -208,6 +230,9 @@ SCENARIOS: dict[str, Scenario] = {
             name="two-levels-notifier", vcpus=1, updates=1, notifiers=1, levels=2, first_gfn=3
         ),
         Scenario(name="two-levels-vcpus", updates=1, levels=2, first_gfn=2),
+        Scenario(name="sleeper", updates=1, sleepers=1),
+        Scenario(name="small-teardown", vcpus=1, updates=1, teardown=1, first_gfn=1),
+        Scenario(name="teardown-vcpus", updates=1, teardown=1),
         Scenario(name="tlb", vcpus=1, faults=2, updates=1, tlb=1, first_gfn=1),
         Scenario(
             name="tlb-notifier", vcpus=1, faults=2, updates=1, notifiers=1, tlb=1, first_gfn=1

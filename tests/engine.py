@@ -50,6 +50,7 @@ def protocol(name, scenario):
         "entries": s.entries,
         "levels": s.levels,
         "tlb": s.tlb,
+        "teardown": s.teardown,
         "pages": max(s.roots, 1),
         "vcpus": max(s.vcpus, 1),
         "root_role": s.root_role,

@@ -19,7 +19,7 @@ from reference_source import Program
 
 LONGEST_ACTION = 20_000  # private steps in one action: more is a private loop that never ends
 OPTIONS = {
-    "entries": 2, "levels": 1, "tlb": 0, "pages": 4, "vcpus": None,
+    "entries": 2, "levels": 1, "tlb": 0, "teardown": 0, "pages": 4, "vcpus": None,
     "root_role": 0x784, "constants": {}, "merge": False,
 }  # fmt: skip
 
@@ -100,6 +100,7 @@ class World:
             "PT_ENTRIES": options["entries"],
             "PT_LEVELS": options["levels"],
             "HARDWARE_TLB": options["tlb"],
+            "VM_TEARDOWN": options["teardown"],
             "KVM_MAX_VCPUS": options["vcpus"],
             "TDP_MMU_OWNS_ROOT": 0,
         }
@@ -326,8 +327,9 @@ def explore(units, actors, *, max_states=200_000, **world):
 
     units : list of source texts, a later one replaces what an earlier one defines
     actors : list of (name, function, args), an arg an int, "kvm" or "vcpuN"
-    world : entries=2, levels=1, tlb=0, pages=4 (root slots), vcpus (default: those named),
-        root_role=0x784, constants={} (name -> int, below those of the units),
+    world : entries=2, levels=1, tlb=0, teardown=0, pages=4 (root slots),
+        vcpus (default: those named), root_role=0x784,
+        constants={} (name -> int, below those of the units),
         merge=False (the reduction "merge")
 
     Returns a `Result`. The search goes on after a violation: it finds all that can be broken.

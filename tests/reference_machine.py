@@ -68,6 +68,13 @@ PRIMITIVES["field = value"] = ("vf", True, (lambda m, value, ref: write(m, ref, 
 
 
 @primitive("fv")
+def wait_until(m, ref, value):
+    if m.load(ref) != value:
+        raise Blocked("wait_until")
+    return 0
+
+
+@primitive("fv")
 def xchg(m, ref, value):
     old = m.load(ref)
     m.store(ref, value)

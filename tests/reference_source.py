@@ -51,7 +51,7 @@ BUILT_IN = {
     "PG_LEVEL_2M": 2,
     "PG_LEVEL_1G": 3,
 }
-SHAPE = ("PT_ENTRIES", "PT_LEVELS", "KVM_MAX_VCPUS", "HARDWARE_TLB")
+SHAPE = ("PT_ENTRIES", "PT_LEVELS", "KVM_MAX_VCPUS", "HARDWARE_TLB", "VM_TEARDOWN")
 LIST_HEADERS = ("list_for_each_entry", "list_for_each_entry_rcu")
 PAGE_CALLS = {"tdp_mmu_alloc_sp", "container_of", "spte_to_child_sp"} | {
     f"list_{which}_or_null{suffix}" for which in ("first", "next") for suffix in ("", "_rcu")

@@ -31,6 +31,7 @@ SMALL = [
     ("patch-22", "small-markers"),
     *[(name, "two-levels") for name in names()],
     *[(name, "tlb") for name in ("v5.17", "v5.18", "v6.6", "request-before-invalidate")],
+    *[(name, "small-teardown") for name in ("v5.17", "v5.18", "v6.4", "v6.6")],
     ("v5.17", "tlb-notifier"),
     ("v5.17", "tlb-two-levels"),
     ("load-without-flush", "tlb"),

@@ -475,6 +475,8 @@ def test_every_operation_has_a_sentence():
     programs = [(s.units, s.actors, s.params) for s in SEEDS]
     programs += [(p.units, p.actors, p.params) for p in map(random_program, range(120))]
     programs += [(p.units, p.actors, p.params) for p in map(random_table_program, range(30))]
+    waiter = "def f(kvm):\n    wait_until(kvm.users_count, 1)\n"
+    programs += [([waiter], [("waiter", "f", ("kvm",))], {})]
     programs += [([LOOKER], [("looker", "looker", ("kvm", "vcpu0"))], {})]
     for program in programs:
         for step, taken, ahead in every_step(*program):

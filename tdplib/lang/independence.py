@@ -28,8 +28,9 @@ BLOCKING = (
     "SYNCWAIT",
     "RCUBARRIER",
     "WQNEXT",
+    "WAITUNTIL",
 )
-READ_ONLY = ("LOAD", "LISTFIRST", "LISTNEXT", "LISTEMPTY")
+READ_ONLY = ("LOAD", "WAITUNTIL", "LISTFIRST", "LISTNEXT", "LISTEMPTY")
 ALIVE, ROLE, SPT, COUNT = (
     ("alive",),
     ("page", "role"),

@@ -81,7 +81,7 @@ INITIAL = {("kvm", "users_count"): 1, ("page", "tdp_mmu_page"): 1}
 
 #: Built-in constants that the scenario fixes. A test made of them and of numbers is decided when
 #: the units are joined.
-SHAPE = ("PT_ENTRIES", "PT_LEVELS", "KVM_MAX_VCPUS", "HARDWARE_TLB")
+SHAPE = ("PT_ENTRIES", "PT_LEVELS", "KVM_MAX_VCPUS", "HARDWARE_TLB", "VM_TEARDOWN")
 
 #: Host frame of page slot 0's table; slot n's is n further on. Frames of guest memory lie below.
 FIRST_TABLE_PFN = 0x100
@@ -91,8 +91,10 @@ NONLEAF_BITS = spte_word.SPTE_MMU_PRESENT_MASK | spte_word.PT_WRITABLE_MASK
 ROLE_BITS = {f.name: (f.shift, f.width) for f in role_word.layout("v5.18").fields}
 
 
-def constants(entries: int, levels: int, vcpus: int, tlb: int = 0) -> dict[str, int]:
-    """Return the built-in constants of a scenario: entries a table, levels, vCPUs, a TLB."""
+def constants(
+    entries: int, levels: int, vcpus: int, tlb: int = 0, teardown: int = 0
+) -> dict[str, int]:
+    """Return the built-in constants of a scenario: entries, levels, vCPUs, a TLB, an end."""
     return {
         "SPTE_MMU_PRESENT_MASK": spte_word.SPTE_MMU_PRESENT_MASK,
         "PT_WRITABLE_MASK": spte_word.PT_WRITABLE_MASK,
@@ -111,6 +113,7 @@ def constants(entries: int, levels: int, vcpus: int, tlb: int = 0) -> dict[str, 
         "PT_LEVELS": levels,
         "KVM_MAX_VCPUS": vcpus,
         "HARDWARE_TLB": tlb,
+        "VM_TEARDOWN": teardown,
         **REQUESTS,
     }
 
@@ -207,6 +210,7 @@ PRIMITIVES: dict[str, Primitive] = _table(
     Primitive("tdp_mmu_alloc_sp", "c", "page"),
     Primitive("make_nonleaf_spte", "p", "num", visible=False),
     Primitive("spte_to_child_sp", "s", "page", visible=False),
+    Primitive("wait_until", "fv"),
     Primitive("tlb_access", "cv", "num"),
     Primitive("tlb_flush", "c"),
     Primitive("tlb_flush_all", "K"),

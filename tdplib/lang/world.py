@@ -14,7 +14,7 @@ from .values import World
 
 
 def join(
-    units: tuple[Unit, ...], *, entries: int = 2, levels: int = 1, vcpus: int = 1, tlb: int = 0
+    units: tuple[Unit, ...], *, entries: int = 2, levels: int = 1, vcpus: int = 1, **more: int
 ) -> World:
     """
     Return the World of stacked units.
@@ -28,7 +28,7 @@ def join(
     world = World(
         tuple(units),
         {},
-        symbols.constants(entries, levels, vcpus, tlb),
+        symbols.constants(entries, levels, vcpus, **more),
         structs,
         dict(symbols.INITIAL),
         entries=entries,

@@ -36,7 +36,8 @@ A request never kicks.
 Sequential consistency.
     Barriers do nothing; that xchg orders the store before refcount_set is not checked.
 The VM never dies.
-    users_count and the end of the VM play no part; a scenario ends with the vCPUs unloaded.
+    Unless the scenario says so (VM_TEARDOWN), the end of the VM plays no part; a scenario ends with
+    the vCPUs unloaded. users_count plays none.
 
 Which locks which function holds is that of 5.18: root lookup and root put by a vCPU with mmu_lock
 held for write, faults and the worker with it held for read.
@@ -45,9 +46,10 @@ held for write, faults and the worker with it held for read.
 from tdplib.lang.kernel import *
 
 
-# Not the kernel's: the root that only the markers know.
+# Not the kernel's: the root that only the markers know; how many actors are through.
 class kvm:
     spare_root: page
+    ended: atomic_t
 
 
 # Roots and SPTEs
@@ -333,6 +335,8 @@ def vcpu_thread(kvm, vcpu, gfn, faults, unload):
                 ret = direct_page_fault(vcpu, gfn)
     if unload:
         kvm_mmu_free_roots(vcpu)
+    if VM_TEARDOWN:
+        atomic_inc(kvm.ended)
 
 
 def nx_toggle_thread(kvm):
@@ -341,6 +345,8 @@ def nx_toggle_thread(kvm):
     kvm_mmu_zap_all_fast(kvm)
     model_update_returns(kvm)
     mutex_unlock(kvm.slots_lock)
+    if VM_TEARDOWN:
+        atomic_inc(kvm.ended)
 
 
 def notifier_thread(kvm, gfn):
@@ -359,6 +365,8 @@ def notifier_thread(kvm, gfn):
         kvm_flush_remote_tlbs(kvm)
     model_notifier_returns(kvm, gfn)
     write_unlock(kvm.mmu_lock)
+    if VM_TEARDOWN:
+        atomic_inc(kvm.ended)
 
 
 def zap_all_thread(kvm):
@@ -373,6 +381,38 @@ def zap_all_thread(kvm):
         tdp_mmu_zap_root(kvm, root, False)
         root = tdp_mmu_next_root(kvm, root, False, False)
     write_unlock(kvm.mmu_lock)
+    if VM_TEARDOWN:
+        atomic_inc(kvm.ended)
+
+
+def kvm_mmu_uninit_tdp_mmu(kvm):
+    """The end of the TDP MMU: nothing may be left; in 5.18's order, the queue goes first.
+
+    From v6.4 on the TDP MMU's own references have to be given back before (the kernel does that
+    without mmu_lock, since nobody else is there any more). A protocol without a queue has an empty
+    one here. The order before 22b94c4b63eb, when there was no queue, is not known.
+    """
+    if TDP_MMU_OWNS_ROOT:
+        write_lock(kvm.mmu_lock)
+        kvm_tdp_mmu_invalidate_all_roots(kvm)
+        write_unlock(kvm.mmu_lock)
+        kvm_tdp_mmu_zap_invalidated_roots(kvm)
+    flush_workqueue(kvm.arch.tdp_mmu_zap_wq)
+    destroy_workqueue(kvm.arch.tdp_mmu_zap_wq)
+    WARN_ON_ONCE(not list_empty(kvm.arch.tdp_mmu_roots))
+    rcu_barrier()
+
+
+def update_before_end_thread(kvm):
+    """A memslot update of a VM that ends when all are through."""
+    memslot_update_thread(kvm)
+    atomic_inc(kvm.ended)
+
+
+def teardown_thread(kvm, others):
+    """The VM ends once the `others` are through; its vCPUs have dropped their roots by then."""
+    wait_until(kvm.ended, others)
+    kvm_mmu_uninit_tdp_mmu(kvm)
 
 
 def zap_worker_thread(kvm):

@@ -171,6 +171,8 @@ def why_blocked(system: System, st, actor: int, node) -> str:
         )
         pages = [f"root {p}" for p in range(system.pages) if note >> (2 * p) & 3]
         return "waits for the work item of " + " and ".join(pages) + " to finish"
+    if op.code == "WAITUNTIL":
+        return "waits until " + narrate.awaited(op).replace(" have", " has")
     if op.code == "WQNEXT":
         return "waits for work: nothing is queued"
     if op.code == "SYNCWAIT":

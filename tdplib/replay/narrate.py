@@ -24,9 +24,17 @@ KINDS = {
     "WQNEXT": "queue", "WQDONE": "queue", "REQALL": "request", "REQMAKE": "request",
     "REQTEST": "request", "REQCHECK": "request", "UPDBEGIN": "model", "UPDRETURN": "model",
     "NOTRETURN": "model", "ZAPBEGIN": "model", "ZAPEND": "model", "MARKED": "model",
-    "TLBACCESS": "tlb", "TLBFLUSH": "tlb", "TLBFLUSHALL": "tlb",
+    "WAITUNTIL": "model", "TLBACCESS": "tlb", "TLBFLUSH": "tlb", "TLBFLUSHALL": "tlb",
     "ISLOCKED": "read", "ISWLOCKED": "read", "PENDING": "queue",
 }  # fmt: skip
+
+
+def awaited(op) -> str:
+    """Return what `wait_until` waits for."""
+    field = op.place.name if op.place is not None else "a field"
+    return "all the others end" if field == "ended" else f"{field} have its value"
+
+
 TLB_WORDS = {
     0: "is not entered: a request is pending",
     1: "uses its memory, by the TLB or by a walk that fills it",
@@ -226,6 +234,7 @@ def plain(node: Node, obj, a, result, page_name: Namer = page_name) -> str:
         "TLBACCESS": f"the guest of vCPU {a} {TLB_WORDS.get(result, 'uses its memory')}"
         if done
         else f"the guest of vCPU {a} uses its memory",
+        "WAITUNTIL": f"{'has seen' if done else 'waits for'} {awaited(op)}",
         "TLBFLUSH": f"flushes the TLB of vCPU {a}",
         "TLBFLUSHALL": "flushes the TLBs of all vCPUs",
         "ISLOCKED": looks(f"{op.lock} is held", result),

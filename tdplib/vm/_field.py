@@ -8,11 +8,12 @@ from ._memory import (
 )  # fmt: skip
 from ._numbers import (
     FROM_ZERO, INVALID_LOADED, MONOTONE, OOPS, OP_ATOMICADD, OP_CMPXCHG, OP_LOAD, OP_REFDEC,
-    OP_REFDECTEST, OP_REFINC, OP_REFINCNZ, OP_TRYCMPXCHG, OP_XCHG, OVERFLOW, UNDERFLOW,
-    UNDER_INVALID, WARNED,
+    OP_REFDECTEST, OP_REFINC, OP_REFINCNZ, OP_TRYCMPXCHG, OP_WAITUNTIL, OP_XCHG, OVERFLOW,
+    UNDERFLOW, UNDER_INVALID, WARNED,
 )  # fmt: skip
 from .codes import (
-    FREED, N_A, N_AUX, N_B, N_DST, N_FIELD, N_IDX, N_NEXT, N_OBJ, N_OP, N_PAGEOBJ, PRESENT_BIT,
+    BLOCKED, FREED, N_A, N_AUX, N_B, N_DST, N_FIELD, N_IDX, N_NEXT, N_OBJ, N_OP, N_PAGEOBJ,
+    PRESENT_BIT,
 )  # fmt: skip
 
 SATURATED = 15
@@ -85,6 +86,9 @@ def execute_field(im, mem, st, at, regs):
     if op == OP_LOAD:
         mem[dst] = load(im, mem, st, row)
         return im[at + N_NEXT]
+    if op == OP_WAITUNTIL:
+        arrived = load(im, mem, st, row) == mem[regs + im[at + N_A]]
+        return im[at + N_NEXT] if arrived else BLOCKED
     if op >= OP_ATOMICADD:
         return execute_count(im, mem, st, at, regs, row)
     old = load(im, mem, st, row)

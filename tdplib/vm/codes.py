@@ -15,8 +15,8 @@ OPS = (
     "NE", "LT", "LE", "GT", "GE", "NONLEAF", "CHILD", "JMP", "BZ", "BNZ", "WARN", "ASSERTHELD",
     "ASSERTREAD", "ASSERTWRITE", "END",
     # one field
-    "LOAD", "STORE", "XCHG", "CMPXCHG", "TRYCMPXCHG", "ATOMICADD", "REFINC", "REFINCNZ", "REFDEC",
-    "REFDECTEST",
+    "LOAD", "WAITUNTIL", "STORE", "XCHG", "CMPXCHG", "TRYCMPXCHG", "ATOMICADD", "REFINC",
+    "REFINCNZ", "REFDEC", "REFDECTEST",
     # locks
     "RLOCK", "RUNLOCK", "WLOCK", "WLOCK2", "WUNLOCK", "MLOCK", "MUNLOCK",
     # RCU and memory

@@ -198,6 +198,7 @@ def build(
     entries: int = 2,
     levels: int = 1,
     tlb: int = 0,
+    teardown: int = 0,
     pages: int = 4,
     vcpus: int | None = None,
     root_role: int = 0x784,
@@ -207,9 +208,9 @@ def build(
     """
     Compile `units` for `actors`.
 
-    entries : SPTEs a table, 1 to 8; levels : of tables, 1 or 2; tlb : 1
-        where the code for a hardware TLB counts; pages : page slots, 1 to 8; vcpus :
-        default, as many as the actors name
+    entries : SPTEs a table, 1 to 8; levels : of tables, 1 or 2
+    tlb, teardown : 1 where the code for a hardware TLB, or for the end of the VM, counts
+    pages : page slots, 1 to 8; vcpus : default, as many as the actors name
     strict : refuse an unlock that can never find the lock held (else it breaks `lockdep` when
         reached)
     watcher : a function that looks at the system from outside (see `System.codes`)
@@ -230,7 +231,7 @@ def build(
             ),
             default=0,
         )
-    world = join(units, entries=entries, levels=levels, vcpus=vcpus, tlb=tlb)
+    world = join(units, entries=entries, levels=levels, vcpus=vcpus, tlb=tlb, teardown=teardown)
     watchers = () if watcher is None else (watcher,)
     codes = compile_actors(world, (*actors, *watchers), strict)
     return System(world, tuple(actors), codes, entries, pages, vcpus, root_role, levels)

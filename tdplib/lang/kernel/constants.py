@@ -24,6 +24,7 @@ __all__ = [
     "RET_PF_RETRY",
     "RET_PF_SPURIOUS",
     "SPTE_MMU_PRESENT_MASK",
+    "VM_TEARDOWN",
     "atomic_t",
     "kvm_mmu_page",
     "page",
@@ -79,6 +80,7 @@ PT_ENTRIES = Name("PT_ENTRIES", "entries per table, set by the scenario")
 PT_LEVELS = Name("PT_LEVELS", "levels of tables, set by the scenario")
 KVM_MAX_VCPUS = Name("KVM_MAX_VCPUS", "number of vCPUs, set by the scenario")
 HARDWARE_TLB = Name("HARDWARE_TLB", "1 if each vCPU has a hardware TLB, set by the scenario")
+VM_TEARDOWN = Name("VM_TEARDOWN", "1 if the VM ends after all that, set by the scenario")
 
 u8 = Name("u8", "type of a new field: 0 to 255")
 u16 = Name("u16", "type of a new field: 0 to 65535")

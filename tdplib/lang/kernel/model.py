@@ -15,6 +15,7 @@ __all__ = [
     "tlb_access",
     "tlb_flush",
     "tlb_flush_all",
+    "wait_until",
     "workqueue_done",
     "workqueue_next",
 ]
@@ -45,6 +46,15 @@ def workqueue_done(wq):
     Visible.
     """
     raise not_executed("workqueue_done")
+
+
+def wait_until(field, value):
+    """
+    Wait until a field has a value.
+
+    Visible. Can block: while it has another.
+    """
+    raise not_executed("wait_until")
 
 
 def tlb_access(vcpu, gfn):
