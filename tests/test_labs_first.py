@@ -44,13 +44,22 @@ def root(board, number):
 
 
 @pytest.mark.parametrize("name", lab_names())
-def test_the_table_of_the_course_agrees_with_each_lab(name):
-    """If a lab's title or time was changed, change its row in lab 00 too."""
-    text = read_source(load_lab("lab00")).path.read_text(encoding="utf-8")
-    rows = [[cell.strip() for cell in line.split("|")] for line in text.splitlines()]
-    found = {f"lab{row[1]}": (row[2], row[4]) for row in rows if len(row) == 6}
-    lab = load_lab(name)
-    assert found[name] == (f"[{lab.title}]({lab.stem}.ipynb)", str(lab.minutes))
+def test_the_tables_of_the_course_agree_with_each_lab(name):
+    """If a lab's title, question or time was changed, change its row in lab 00 and README too."""
+    lab, source = load_lab(name), read_source(load_lab("lab00")).path
+    number = name.removeprefix("lab")
+    row = f"# | {number} | [{lab.title}]({lab.stem}.ipynb) | {lab.question} | {lab.minutes} |"
+    assert row in source.read_text(encoding="utf-8").splitlines()
+    readme = source.parents[1] / "README.md"
+    row = f"| [{number} {lab.title}](labs/{lab.stem}.ipynb) | {lab.question} | {lab.minutes} |"
+    assert row in readme.read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize("name", lab_names())
+def test_a_lab_says_how_long_it_takes(name):
+    source = read_source(load_lab(name))
+    minutes = source.lab.minutes
+    assert f"**Time:** about {minutes} minutes" in source.cells[1].text + source.cells[0].text
 
 
 def test_nothing_is_lost_if_one_runs_after_the_other():

@@ -142,6 +142,8 @@ class Lab:
     name: str
     """``labNN``."""
     title: str
+    question: str
+    """The question the lab answers, as the map of the course puts it."""
     stem: str
     """File name without suffix of the source in `solutions/` and of the notebook in `labs/`."""
     minutes: int
