@@ -161,7 +161,8 @@ for base in ("v5.18", "v6.4", "v6.6"):
 
 # %% [markdown]
 # Fewer states means that fewer things can happen at the same time. That is what "simpler" means here.
-#
+
+# %% [markdown]
 # ## 3. Five hunts
 #
 # Each of the following was shipped or posted. In each hunt you first **find** the bug: you produce a
@@ -171,7 +172,8 @@ for base in ("v5.18", "v6.4", "v6.6"):
 #
 # Four of the five are played in a *world*, a small stage on which the bug can show. What it leaves
 # out is said each time.
-#
+
+# %% [markdown]
 # ## 4. Hunt 1: the queue that was not there
 #
 # Patch 21 of the series (22b94c4b63eb) gave each VM a queue of its own, allocated when the VM is made.
@@ -287,8 +289,8 @@ report2
 #     destroy_workqueue(kvm.arch.tdp_mmu_zap_wq)
 # ```
 #
-# In the world `teardown` "vCPU 0" is the process of the VM, and "reader" is somebody else in the kernel
-# who reads under RCU.
+# In the world `teardown` the process of the VM runs its vCPU, exits, and thereby ends the VM. The reader
+# is somebody else in the kernel who reads under RCU.
 
 # %%
 board2 = Interleaver("teardown")
@@ -362,8 +364,9 @@ report4
 #
 # Do you see it? It came with 527d5cd7eece and was found in June 2022.
 #
-# In the world `prev-roots` one vCPU enters the guest, changes its mode, enters again, and once more;
-# after each entry it looks through its cache. If no request is pending, nothing obsolete may be there.
+# In the world `prev-roots` one vCPU enters the guest and then changes its mode twice. After each change
+# it enters the guest twice and then looks through its cache. If no request is pending, nothing
+# obsolete may be there.
 
 # %%
 board3 = Interleaver("prev-roots")
@@ -582,7 +585,8 @@ report10
 #
 # **What was not checked.** As in all labs: roots of one level and few entries, and memory that everybody
 # sees in one order. The worlds leave out what is said above; their verdicts say nothing about it.
-#
+
+# %% [markdown]
 # ## 9. Recap
 #
 # 1. v6.4 keeps roots: the TDP MMU owns a reference to each. A put never brings a root back to life, and
@@ -593,7 +597,8 @@ report10
 # 4. Look at what an allocation gives. Look at the list only after everybody who empties it is through.
 # 5. In a loop over several things, each test and each result has an index. Two of the five bugs are
 #    a loop that forgot it.
-#
+
+# %% [markdown]
 # ## 10. Where to read the real code
 #
 # All in `arch/x86/kvm/mmu/`:

@@ -97,11 +97,12 @@ labs.cost("v5.17", "v5.18", "v6.6")
 # | longest hold | how many steps of its own a task is inside `mmu_lock` in one go, before it gives it back or gives way |
 # | states | how many situations there are in the scenario `default`: what a reader of the code has to keep in mind |
 #
-# The last rows but one are measured with one vCPU, one update and tables of four entries. A step is one
+# Waits and holds are measured with one vCPU, one update and tables of four entries. A step is one
 # action on shared memory.
 #
 # Three protocols, three ways to pay. v5.17's put walks over all entries in one go, so its vCPU is
-# longest inside the lock, and in a real table with its 512 entries a level, incomparably longer.
+# longest inside the lock: 16 steps with four entries, and more with each entry that a table has (real
+# ones have 512). The 13 steps of the others are the lookup that makes a new root, whatever its size.
 # v5.18 lets nobody wait but the update, and the update for everything in the queue. In v6.6 the
 # update does the work itself: nobody else zaps, and it waits for nothing but the lock.
 
@@ -110,7 +111,7 @@ labs.cost("v5.17", "v5.18", "v6.6")
 #
 # The world `capstone` starts from v5.17. It has v5.18's queue and worker, which nobody uses yet, a flag
 # in each root, and a watch: `zap_gfn_range`, the function that all zaps go through, warns if a
-# vCPU has its turn. Play it first: **run** vCPU 0 and see the watch bark.
+# vCPU has its turn. Play it first: **run** vCPU 0 and see it warn.
 
 # %%
 Interleaver("capstone", "small")
@@ -390,7 +391,8 @@ labs.predict("lab10.q4", "")
 # 3. Once means: handed over once, by one place in the code, with one reference.
 # 4. Wait for what the promise speaks of, and for nothing that comes after it.
 # 5. State the promise. If the invariant is short, the protocol can be understood.
-#
+
+# %% [markdown]
 # ## 9. Where to read the real code
 #
 # All in `arch/x86/kvm/mmu/`:
