@@ -318,3 +318,9 @@ def test_a_local_that_grows_without_end_is_a_bound(line):
 def test_module_and_function_are_one():
     assert module.Verdict is type(check("v6.6", scenario="small"))
     assert module("v6.6", scenario="small").status == "holds"
+
+
+@pytest.mark.parametrize("name", ["zapped", "next", "gfn"])
+def test_a_field_must_not_have_the_name_of_one_that_the_machine_keeps(name):
+    with pytest.raises(LanguageError, match=f"has a field `{name}` already"):
+        check(f"class kvm_mmu_page:\n    {name}: u8\n", base="v5.18", scenario="small")

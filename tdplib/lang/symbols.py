@@ -76,6 +76,10 @@ LOCK_RANK = ("slots_lock", "slots_arch_lock", "mmu_lock", "tdp_mmu_pages_lock")
 
 REQUESTS = {"KVM_REQ_MMU_FREE_OBSOLETE_ROOTS": 0}
 
+#: What the machine notes of a page beside its fields, under these names: a field of the same name
+#: would be the same bits.
+MACHINE_NOTES = {"kvm_mmu_page": ("state", "next", "on", "zapped", "marked", "inited")}
+
 #: What a field starts with when it is not 0.
 INITIAL = {("kvm", "users_count"): 1, ("page", "tdp_mmu_page"): 1}
 

@@ -140,7 +140,8 @@ def extend_struct(world: World, unit: Unit, node: ast.ClassDef) -> None:
                 f"a field of type `{kind}`",
                 "use one of " + ", ".join(symbols.EXTENSION_TYPES),
             )
-        if name in symbols.BASE_STRUCTS[node.name] or fields.get(name, kind) != kind:
+        taken = (*symbols.BASE_STRUCTS[node.name], *symbols.MACHINE_NOTES.get(node.name, ()))
+        if name in taken or fields.get(name, kind) != kind:
             raise LanguageError.at(
                 unit,
                 line,
