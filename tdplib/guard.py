@@ -38,7 +38,8 @@ class Guarded:
     ----------
     status : "holds" (true in every reachable state), "false" (in at least one it is not), "fails"
         (in some state the invariant itself breaks `property`), or "incomplete" (a bound was met
-        and it was true until then: nothing is proved)
+        and it was true until then: nothing is proved); of "false" and "fails" the sooner
+    caught : whether it is false in some state, even where it fails sooner
     property : for "fails", what it breaks there, None if it loops for ever
     states : states it was looked at in; seconds; stopped_by : the bounds that were met
     """
@@ -49,6 +50,7 @@ class Guarded:
     seconds: float
     stopped_by: tuple[str, ...]
     state: int | None
+    caught: bool
     exploration: object = field(repr=False, compare=False)
     subject: object = field(repr=False, compare=False)
 
@@ -109,9 +111,20 @@ def guard(
         found.seconds,
         found.stopped_by,
         first[0] if first else None,
+        is_false_somewhere(found, status, broken),
         found,
         subject,
     )
+
+
+def is_false_somewhere(found, status: str, broken: str | None) -> bool:
+    """Tell whether the invariant is false in some state; one that loops for ever is not asked."""
+    from .search.guard import first_unlike
+    from .vm import codes
+
+    if status != "fails" or broken is None:
+        return status == "false"
+    return first_unlike(found, codes.BROKEN - codes.PROPERTY["no-warn"]) is not None
 
 
 def conclusion(found, first) -> tuple[str, str | None]:

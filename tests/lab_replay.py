@@ -6,7 +6,7 @@ The fast side gives a schedule; it is counted again in single actions, and the i
 """
 
 from engine import protocol
-from guard_twin import look, numbered
+from guard_twin import Watched, look, numbered
 from reference import World
 from reference_memory import ADVICE
 
@@ -70,3 +70,14 @@ def says(code, invariant):
         _, *detail = world.act(state, who)
         state = (detail[0], *state[1 : who + 1], detail[1], *state[who + 2 :])
     return look(world, state, len(actors))
+
+
+def every_word(case, invariant, most):
+    """What an invariant says in the raw states of a case; None if these are more than `most`."""
+    units, actors, params = protocol(case.base, case.world())
+    more, parameters = numbered(invariant, 0)
+    world = World([*units, *more], [*actors, ("ask", "ask_0", parameters)], **params)
+    search = Watched(world, len(actors), most)
+    if "states" in search.run().bounds:
+        return None
+    return {look(world, state, len(actors)) for state in search.index}

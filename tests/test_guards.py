@@ -160,6 +160,17 @@ def test_one_that_oopses_fails():
     assert len(found.trace.steps) == 0
 
 
+def test_a_bug_is_caught_even_where_the_invariant_fails_sooner():
+    """It oopses at the very start, and is false later; an invariant that is never false is not."""
+    found = guard(OOPSES, scenario="small")
+    assert (found.status, found.caught) == ("fails", True)
+    text = (
+        "def invariant(kvm, vcpu0):\n    x = vcpu0.arch.mmu.root.role.invalid\n    return x < 2\n"
+    )
+    found = guard(text, scenario="small")
+    assert (found.status, found.caught) == ("fails", False)
+
+
 def test_one_without_end_fails():
     found = guard("def invariant(kvm):\n    x = 1\n    while x:\n        x = 1\n    return x\n")
     assert (found.status, found.property) == ("fails", None)

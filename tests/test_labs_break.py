@@ -43,6 +43,7 @@ RECORD = """
 [lab]
 name = "lab99"
 title = "T"
+question = "Q?"
 stem = "lab99_t"
 minutes = 5
 

@@ -10,7 +10,7 @@ import re
 import sys
 
 import pytest
-from lab_replay import breaks, says
+from lab_replay import breaks, every_word, says
 
 from tdplib.cli import main
 from tdplib.labs.build import reference_answers
@@ -84,6 +84,24 @@ def test_a_schedule_that_is_right_breaks_it_by_the_slow_twin(proved, name):
     for result in proved[name]:
         if result.got == RIGHT:
             assert breaks(result.code) in wanted, str(result)
+
+
+GUARDS = [n for n in NAMES if find_exercise(n).kind == "guard"]
+MOST_STATES = 20_000
+"""Of a case that the slow twin searches in single actions; larger ones are left out."""
+
+
+@pytest.mark.parametrize("name", GUARDS)
+def test_an_invariant_is_true_where_it_must_be_by_the_slow_twin(name):
+    """The reference, in every raw state of the smaller cases."""
+    record, looked_at = find_exercise(name), 0
+    text = reference_answers(read_source(load_lab(name.partition(".")[0])))[name]
+    for case in record.cases:
+        said = every_word(case, text, MOST_STATES)
+        if said is not None:
+            assert ("false" in said) == (case.must == "break"), f"{name}: {case.says}"
+            looked_at += 1
+    assert looked_at > 0 or name == "lab10.ex3"
 
 
 # --- the proofs themselves

@@ -40,13 +40,14 @@ def _run(case: Case, code) -> tuple[Outcome, str]:
     from tdplib.guard import guard
 
     found = guard(code, base=case.base, scenario=case.world(), max_seconds=MAX_SECONDS)
+    if found.caught and case.must == "break":
+        # where a bug leaves pointers that lead nowhere, it may fail as well
+        return Outcome(case, RIGHT, found), ""
     if found.status == "fails":
         does = f"breaks {found.property}" if found.property else "never ends"
         message = f"{case.says}: in a state there your invariant itself {does}."
         return Outcome(case, WRONG, found, found.property, None, found.trace), message
     if found.status == "false":
-        if case.must == "break":
-            return Outcome(case, RIGHT, found), ""
         message = (
             f"{case.says}: nothing is wrong there, and yet your invariant is false in a state "
             "that can be reached. It asks for too much."
@@ -67,6 +68,8 @@ def _covered(outcome):
     case, found = outcome.case, outcome.verdict
     if case.must == "hold":
         return f"True in every state: {case.says} ({found.states:,} states)."
+    if found.status == "fails":
+        return f"Caught: {case.says}."
     steps = len(found.trace.steps)
     return f"Caught: {case.says} (false for the first time after {steps} steps)."
 

@@ -12,7 +12,7 @@ from ..vm._private import DONE
 from ..vm._run import execute, unpack
 from ..vm.codes import ACTOR, NODE
 
-LONGEST = 100_000
+LONGEST = 10_000
 """Operations of one look; more is a loop without end."""
 ENDLESS = -2000
 """What `look` returns for that."""
@@ -36,12 +36,13 @@ def look(im, mem, st, watcher):
 
 
 @kernel
-def first_unlike(image, memory, states, first, end, watcher, scratch):
+def first_unlike(image, memory, states, first, end, watcher, wanted, scratch):
     """
     Return the number of the first state, from `first` on, in which the watcher meets something.
 
     `end` if there is none. What it met is left in `scratch[0]`.
 
+    wanted : the code of what it is to meet; 0 for whatever it meets
     states : int64[:, ::1]; scratch : that of `vm._memo`, modified in place
     """
     im, mem, st = _pointer(image), _pointer(memory), _pointer(scratch)
@@ -49,7 +50,7 @@ def first_unlike(image, memory, states, first, end, watcher, scratch):
         for k in range(states.shape[1]):
             st[k] = states[number, k]
         met = look(im, mem, st, watcher)
-        if met != 0:
+        if met != 0 and (wanted == 0 or met == wanted):
             scratch[0] = met
             return number
     return end

@@ -16,11 +16,13 @@ from .explore import Exploration
 __all__ = ["first_unlike", "outcomes", "way_to"]
 
 
-def first_unlike(found: Exploration) -> tuple[int, int] | None:
+def first_unlike(found: Exploration, wanted: int = 0) -> tuple[int, int] | None:
     """
     Return the first state, in breadth-first order, in which the system's watcher meets something.
 
     With it what it met, as a code of the machine (see `vm.codes`). None if there is no such state.
+
+    wanted : only states in which it meets this
     """
     from ..vm import _memo
     from . import _guard
@@ -29,7 +31,7 @@ def first_unlike(found: Exploration) -> tuple[int, int] | None:
     scratch = _memo.scratch(image.im)
     watcher = len(found.system.actors)
     number = _guard.first_unlike(
-        image.im, image.mem, arrays.states, 0, found.states, watcher, scratch
+        image.im, image.mem, arrays.states, 0, found.states, watcher, wanted, scratch
     )
     return None if number == found.states else (int(number), int(scratch[0]))
 
@@ -67,7 +69,7 @@ def outcomes(found: Exploration) -> set[int]:
     while at < found.states:
         at = int(
             _guard.first_unlike(
-                image.im, image.mem, arrays.states, at, found.states, watcher, scratch
+                image.im, image.mem, arrays.states, at, found.states, watcher, 0, scratch
             )
         )
         if at < found.states:
