@@ -17,8 +17,8 @@ LAYERS = {
     "words": 1, "words.bits": 1, "words.gfn": 1, "words.role": 1, "words.spte": 1,
     # 2: simulated memory
     "machine": 2, "machine._pagetable_kernels": 2, "machine._refcount_kernels": 2,
-    "machine._zap_kernels": 2, "machine.pagetable": 2, "machine.refcount": 2,
-    "machine.results": 2, "machine.view": 2,
+    "machine._refcount_rules": 2, "machine._zap_kernels": 2, "machine.pagetable": 2,
+    "machine.refcount": 2, "machine.results": 2, "machine.view": 2,
     # 3: kernel Python
     "lang": 3, "lang.calls": 3, "lang.errors": 3, "lang.expressions": 3, "lang.flow": 3,
     "lang.grammar": 3, "lang.grammar_expressions": 3, "lang.grammar_messages": 3,

@@ -9,6 +9,15 @@ negative code is a bug caught, after which the cell is REFCOUNT_SATURATED.
 from __future__ import annotations
 
 from tdplib._jit import kernel
+from tdplib.machine._refcount_rules import (
+    BUG_ADD_NOT_ZERO_OVF,
+    BUG_ADD_OVF,
+    BUG_ADD_UAF,
+    BUG_SUB_UAF,
+    after_dec,
+    after_inc,
+    after_inc_not_zero,
+)
 
 __all__ = [
     "BUG_ADD_NOT_ZERO_OVF",
@@ -29,10 +38,6 @@ REFCOUNT_SATURATED = -(2**30)
 
 NO = 0
 YES = 1
-BUG_ADD_NOT_ZERO_OVF = -1
-BUG_ADD_OVF = -2
-BUG_ADD_UAF = -3
-BUG_SUB_UAF = -4
 
 
 @kernel
@@ -43,14 +48,11 @@ def refcount_inc_not_zero(counts, i):
     counts : any signed integer array of 32 bits or more; counts[i] is modified in place
     i : 0 <= i < len(counts)
     """
-    old = counts[i]
-    if old == 0:
+    new = after_inc_not_zero(counts[i], REFCOUNT_MAX)
+    if new == 0:
         return NO
-    if old < 0 or old == REFCOUNT_MAX:
-        counts[i] = REFCOUNT_SATURATED
-        return BUG_ADD_NOT_ZERO_OVF
-    counts[i] = old + 1
-    return YES
+    counts[i] = new if new > 0 else REFCOUNT_SATURATED
+    return YES if new > 0 else new
 
 
 @kernel
@@ -61,12 +63,9 @@ def refcount_inc(counts, i):
     counts : any signed integer array of 32 bits or more; counts[i] is modified in place
     i : 0 <= i < len(counts)
     """
-    old = counts[i]
-    if old <= 0 or old == REFCOUNT_MAX:
-        counts[i] = REFCOUNT_SATURATED
-        return BUG_ADD_UAF if old == 0 else BUG_ADD_OVF
-    counts[i] = old + 1
-    return YES
+    new = after_inc(counts[i], REFCOUNT_MAX)
+    counts[i] = new if new > 0 else REFCOUNT_SATURATED
+    return YES if new > 0 else new
 
 
 @kernel
@@ -77,9 +76,9 @@ def refcount_dec_and_test(counts, i):
     counts : any signed integer array of 32 bits or more; counts[i] is modified in place
     i : 0 <= i < len(counts)
     """
-    old = counts[i]
-    if old <= 0:
+    new = after_dec(counts[i])
+    if new < 0:
         counts[i] = REFCOUNT_SATURATED
-        return BUG_SUB_UAF
-    counts[i] = old - 1
-    return YES if old == 1 else NO
+        return new
+    counts[i] = new
+    return YES if new == 0 else NO

@@ -1,6 +1,9 @@
 """Kernels for operations on one field: loads, stores, exchanges, counts. Called as `_private`."""
 
 from .._jit import bare_kernel as kernel  # noqa: I001 (the tables of names below)
+from ..machine._refcount_rules import (
+    BUG_ADD_UAF, BUG_SUB_UAF, after_dec, after_inc, after_inc_not_zero,
+)  # fmt: skip
 from . import codes
 from ._memory import (
     is_invalid, load, new_word, page_row, page_state, pointer_check, root_is_invalid, store_raw,
@@ -16,7 +19,8 @@ from .codes import (
     PRESENT_BIT,
 )  # fmt: skip
 
-SATURATED = 15
+MOST = 14
+"""The largest count a state holds; one more would saturate."""
 
 
 @kernel
@@ -114,7 +118,7 @@ def execute_field(im, mem, st, at, regs):
 
 @kernel
 def execute_count(im, mem, st, at, regs, row):
-    """Refcounts (15 is saturated and stays so) and atomics."""
+    """Refcounts and atomics."""
     op = im[at + N_OP]
     dst = regs + im[at + N_DST]
     old = load(im, mem, st, row)
@@ -123,23 +127,18 @@ def execute_count(im, mem, st, at, regs, row):
         code = store_word(im, mem, st, row, value)
         mem[dst] = value
         return im[at + N_NEXT] if code == 0 else code
-    if op == OP_REFINC or op == OP_REFINCNZ:
-        if old == 0:
-            if op == OP_REFINC:
-                return FROM_ZERO
-            mem[dst] = 0
-            return im[at + N_NEXT]
-        if old + 1 >= SATURATED:
-            return OVERFLOW
-        store_raw(im, st, row, old + 1)
-        if op == OP_REFINCNZ:
-            mem[dst] = 1
-        return im[at + N_NEXT]
-    if old == 0:
-        return UNDERFLOW
-    if op == OP_REFDEC and old == 1:
-        return WARNED
-    store_raw(im, st, row, old - 1)
-    if op == OP_REFDECTEST:
-        mem[dst] = old * 0 + (1 if old == 1 else 0)
+    if op == OP_REFINC:
+        new = after_inc(old, MOST)
+    elif op == OP_REFINCNZ:
+        new = after_inc_not_zero(old, MOST)
+        mem[dst] = 1 if new > 0 else 0
+    else:
+        new = after_dec(old)
+        if op == OP_REFDEC and new == 0:
+            return WARNED
+        if op == OP_REFDECTEST:
+            mem[dst] = 1 if new == 0 else 0
+    if new < 0:
+        return FROM_ZERO if new == BUG_ADD_UAF else UNDERFLOW if new == BUG_SUB_UAF else OVERFLOW
+    store_raw(im, st, row, new)
     return im[at + N_NEXT]
