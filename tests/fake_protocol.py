@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from collections import namedtuple
 
+USES = ("roots", "role", "refcount", "vcpus", "list", "queue", "async_data", "sptes", "readers",
+        "grace")  # fmt: skip
+"""All that a board may show: this protocol touches everything."""
+
 SOURCES_TEXT = '''
 def vcpu_thread(kvm, vcpu, faults):
     kvm_mmu_load(vcpu)

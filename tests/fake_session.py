@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 
-from fake_protocol import CAST, INVALID, REQUEUE, SOURCES, at, new_state
+from fake_protocol import CAST, INVALID, REQUEUE, SOURCES, USES, at, new_state
 
 __all__ = ["CAST", "REQUEUE", "FakeSession"]
 
@@ -186,6 +186,7 @@ class FakeSession:
             "requests": s["requests"],
             "rcu": {"readers": [], "pending": []},
             "kvm": s["kvm"],
+            "uses": dict.fromkeys(USES, True),
         }
 
     def _locks(self, run):

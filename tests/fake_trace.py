@@ -10,6 +10,8 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field
 
+from fake_protocol import USES
+
 SOURCES = {
     "kvm_mmu_load": (
         10,
@@ -386,6 +388,7 @@ def _first_board() -> dict:
         ],
         "requests": [{"vcpu": "vCPU 0", "pending": []}, {"vcpu": "vCPU 1", "pending": []}],
         "rcu": {"readers": [], "pending": []},
+        "uses": dict.fromkeys(USES, True),
         "kvm": {"mmu_valid_gen": "0"},
         "changed": [],
         "timeline": [],

@@ -319,7 +319,7 @@ def test_to_the_end():
 BOARD = {
     "protocol": str, "scenario": str, "step": int, "steps": int, "code": str, "actors": list,
     "sources": dict, "roots": list, "list": list, "queue": list, "locks": list, "requests": list,
-    "rcu": dict, "kvm": dict, "changed": list, "timeline": list,
+    "rcu": dict, "uses": dict, "kvm": dict, "changed": list, "timeline": list,
 }  # fmt: skip
 ACTOR = {
     "index": int, "letter": str, "name": str, "kind": str, "status": str, "reason": str,

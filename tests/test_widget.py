@@ -154,9 +154,23 @@ def test_nobody_sets_the_traits_from_outside(widget, name):
         setattr(widget, name, type(getattr(widget, name))())
 
 
-def test_a_program_that_makes_no_root_shows_no_table_of_them():
-    assert Interleaver("lost-update").board["rootless"]
-    assert not Interleaver("roots").board["rootless"]
+@pytest.mark.parametrize(
+    ("world", "has", "lacks"),
+    [
+        ("lost-update", ["counter"], ["Roots", "Locks", "tdp_mmu_roots", "queue", "RCU"]),
+        ("roots", ["Roots", "tdp_mmu_roots", "RCU readers"], ["zap queue", "async_data"]),
+        ("zap-alone", ["SPTEs", "zap queue"], ["root of"]),
+        ("v5.18", ["Roots", "tdp_mmu_roots", "zap queue", "RCU to free"], []),
+    ],
+)
+def test_only_what_a_program_can_touch_is_shown(world, has, lacks):
+    widget = Interleaver(world)
+    if "Roots" in has:
+        until(widget, 0, lambda board: board["roots"])
+    lines = "\n".join(line for line in widget.text().splitlines() if " | " not in line)
+    state = lines[lines.index("Roots" if "Roots" in lines else "What the") :]
+    assert [word for word in has if word not in state] == []
+    assert [word for word in lacks if word in state] == []
 
 
 def test_sources_are_sent_once(widget):

@@ -146,14 +146,20 @@ def _facts(board: dict) -> Iterable[tuple[str, str, bool]]:
         if busy or _changed(board, path) or lock["name"] in ("mmu_lock", "slots_lock"):
             yield lock["name"], lock_text(lock), _changed(board, path)
     listed = [names.get(i, f"root {i}") for i in board["list"]]
-    yield "tdp_mmu_roots", ", ".join(listed) or "empty", _changed(board, "list")
+    if board["uses"]["list"]:
+        yield "tdp_mmu_roots", ", ".join(listed) or "empty", _changed(board, "list")
     queued = [names.get(i, f"root {i}") for i in board["queue"]]
     running = [root["name"] for root in board["roots"] if root["running"]]
     words = ", ".join(queued) or "empty"
     words += f"; running: {', '.join(running)}" if running else ""
-    yield "tdp_mmu_zap_wq", words, _changed(board, "queue")
+    if board["uses"]["queue"]:
+        yield "tdp_mmu_zap_wq", words, _changed(board, "queue")
     pending = [f"{r['vcpu']}: {', '.join(r['pending'])}" for r in board["requests"] if r["pending"]]
-    yield "requests", "; ".join(pending) or "none", _changed(board, "requests")
+    if board["requests"]:
+        yield "requests", "; ".join(pending) or "none", _changed(board, "requests")
+    for tlb in board.get("tlb", ()):
+        words = "; ".join(tlb["entries"]) or "empty"
+        yield f"TLB of {tlb['vcpu']}", words, _changed(board, f"tlb.{tlb['vcpu']}")
     if board["rcu"]["readers"] or board["rcu"]["pending"]:
         readers = f"readers: {', '.join(board['rcu']['readers']) or 'none'}"
         waits = [
@@ -171,6 +177,8 @@ def _facts(board: dict) -> Iterable[tuple[str, str, bool]]:
 
 
 def _draw_roots(svg: Svg, board: dict, y: float) -> float:
+    if not board["uses"]["roots"]:
+        return y
     if not board["roots"]:
         svg.text(_MARGIN, y + 14, "No root is allocated yet.", "soft")
         return y + 22

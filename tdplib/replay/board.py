@@ -250,6 +250,28 @@ def sources(system: System) -> dict[str, dict]:
     return found
 
 
+def uses(system: System) -> dict[str, bool]:
+    """
+    Return which parts of the shared state the programs of a system can touch at all.
+
+    What is False here need not be shown: it stays as it was at the start.
+    """
+    fields = {key[:2] for key in system.image.fields}
+    ops = {n.op.code for code, _ in system.codes for n in code.nodes}
+    return {
+        "roots": "ALLOC" in ops,
+        "role": ("page", "role") in fields,
+        "refcount": ("page", "tdp_mmu_root_count") in fields,
+        "vcpus": ("vcpu", "root") in fields,
+        "list": ("model", "head") in fields,
+        "queue": bool(system.image.uses_queue),
+        "async_data": ("page", "tdp_mmu_async_data") in fields,
+        "sptes": ("page", "spt") in fields,
+        "readers": bool(ops & {"RCULOCK", "SYNCBEGIN"}),
+        "grace": "CALLRCU" in ops,
+    }
+
+
 def state_entries(system: System, st) -> dict:
     """Return the parts of a Board that show the state itself."""
     extra = {

@@ -125,6 +125,8 @@ def _source_line(board: Board, actor: Mapping[str, Any]) -> str:
 
 
 def _roots(board: Board) -> list[str]:
+    if not board["uses"]["roots"]:
+        return []
     lines = ["Roots"]
     if not board["roots"]:
         return [*lines, "  none allocated"]
@@ -157,27 +159,32 @@ def _root(board: Board, root: Mapping[str, Any]) -> Iterator[str]:
         f"[{s['index']}] {s['text']}{_changed(board, at + '.sptes.' + str(s['index']))}"
         for s in root["sptes"]
     )
-    yield f"     SPTEs: {'; '.join(sptes)}"
+    if board["uses"]["sptes"]:
+        yield f"     SPTEs: {'; '.join(sptes)}"
     for name, text in (root.get("extra") or {}).items():
         yield f"     {name}: {text}{_changed(board, f'{at}.extra.{name}')}"
 
 
 def _root_life(board: Board, root: Mapping[str, Any], at: str) -> Iterator[str]:
     """Yield what only roots have: a count, a place on the list and in the queue."""
-    yield (
-        f"     refcount {root['refcount']}{_changed(board, at + '.refcount')}; "
-        f"root of {_names(root['vcpus'], 'no vCPU')}{_changed(board, at + '.vcpus')}"
-    )
-    flags = (("listed", "on the list", "off the list"), ("queued", "queued", "not queued"),
-             ("running", "being zapped", "not being zapped"),
-             ("async_data", "async_data set", "async_data NULL"))  # fmt: skip
-    yield "     " + "; ".join(
-        (yes if root[key] else no) + _changed(board, f"{at}.{key}") for key, yes, no in flags
-    )
+    uses = board["uses"]
+    owners = f"root of {_names(root['vcpus'], 'no vCPU')}{_changed(board, at + '.vcpus')}"
+    count = f"refcount {root['refcount']}{_changed(board, at + '.refcount')}"
+    held = [count] * uses["refcount"] + [owners] * uses["vcpus"]
+    flags = (("listed", "list", "on the list", "off the list"),
+             ("queued", "queue", "queued", "not queued"),
+             ("running", "queue", "being zapped", "not being zapped"),
+             ("async_data", "async_data", "async_data set", "async_data NULL"))  # fmt: skip
+    told = [
+        (yes if root[key] else no) + _changed(board, f"{at}.{key}")
+        for key, part, yes, no in flags
+        if uses[part]
+    ]
+    yield from ("     " + "; ".join(parts) for parts in (held, told) if parts)
 
 
 def _locks(board: Board) -> list[str]:
-    lines = ["Locks"]
+    lines = ["Locks"] if board["locks"] else []
     for lock in board["locks"]:
         at = f"locks.{lock['name']}"
         held = "free"
@@ -198,11 +205,10 @@ def _rest(board: Board) -> list[str]:
         f"{_root_names(board, [p['root']])} waits for {_names(p['waits_for'], 'nobody')}"
         for p in rcu.get("pending", ())
     ]
-    lines = [
-        "Lists, queue, requests",
-        f"  tdp_mmu_roots: {_root_names(board, board['list'])}{_changed(board, 'list')}",
-        f"  zap queue: {_root_names(board, board['queue'])}{_changed(board, 'queue')}",
-    ]
+    lines, uses = [], board["uses"]
+    for part, name in (("list", "tdp_mmu_roots"), ("queue", "zap queue")):
+        if uses[part]:
+            lines.append(f"  {name}: {_root_names(board, board[part])}{_changed(board, part)}")
     for request in board["requests"]:
         path = f"requests.{request['vcpu']}"
         lines.append(
@@ -214,8 +220,12 @@ def _rest(board: Board) -> list[str]:
         entries = "; ".join(tlb["entries"]) or "empty"
         lines.append(f"  TLB of {tlb['vcpu']}: {entries}{_changed(board, path)}")
     readers = _names(rcu.get("readers", ()), "none")
-    lines.append(f"  RCU readers: {readers}{_changed(board, 'rcu.readers')}")
-    lines.append(f"  RCU to free: {'; '.join(pending) or 'none'}{_changed(board, 'rcu.pending')}")
+    if uses["readers"]:
+        lines.append(f"  RCU readers: {readers}{_changed(board, 'rcu.readers')}")
+    if uses["grace"]:
+        frees = "; ".join(pending) or "none"
+        lines.append(f"  RCU to free: {frees}{_changed(board, 'rcu.pending')}")
     for name, text in (board.get("kvm") or {}).items():
         lines.append(f"  {name}: {text}{_changed(board, f'kvm.{name}')}")
-    return lines
+    heading = "Lists, queue, requests" if uses["roots"] else "What the actors share"
+    return [heading, *lines] if lines else []

@@ -77,6 +77,7 @@ class Session:
         self.steps: list[Step] = []
         self.taken: list[Taken] = []
         self.boards: dict[int, dict] = {}
+        self.fixed = {"sources": boards.sources(self.system), "uses": boards.uses(self.system)}
 
     # === moving ===
 
@@ -258,7 +259,7 @@ class Session:
             "steps": len(self.steps),
             "code": self.code(),
             "actors": actors,
-            "sources": boards.sources(self.system),
+            **self.fixed,
             **parts,
             "changed": boards.changed(before, parts) if at else [],
             "timeline": [],

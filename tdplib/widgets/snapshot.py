@@ -18,8 +18,6 @@ Some things are added to the Board dictionary, each of them worked out here and 
     rise to advice: its `step`, the `property`, and `advice` (a boolean); else None.
 `actions`
     the actions of the last step: `function`, `line`, `source`, `effect`, `kind`.
-`rootless`
-    whether no function that runs can make a root: then there is no table of them to show.
 `did`
     the last step in words: the effects of its actions, without the mere reads.
 """
@@ -58,7 +56,6 @@ def snapshot(
     if now["broken"]:
         now["broken"]["at_end"] = _kind(now["broken"]["property"]) == "end"
     now["actions"] = [_action(action) for action in step.actions] if step else []
-    now["rootless"] = _rootless(board.get("sources"))
     now["did"] = _did(now)
     now["changed"] = list(dict.fromkeys(_worth_marking(now, earlier)))
     now["was"] = dict(_old_values(now, earlier)) if earlier else {}
@@ -68,11 +65,6 @@ def snapshot(
         root["role"]["fields"] = role_fields(root["role"]["word"], old)
     now["changes"] = list(dict.fromkeys(_phrases(now))) if earlier else []
     return now
-
-
-def _rootless(sources: Mapping[str, Any] | None) -> bool:
-    lines = [line for source in (sources or {}).values() for line in source["lines"]]
-    return bool(lines) and not any("tdp_mmu_alloc_sp(" in line for line in lines)
 
 
 def _kind(name: str) -> str:
@@ -155,6 +147,9 @@ def _phrases(now: Mapping[str, Any]) -> Iterator[str]:
         elif head == "requests":
             pending = at_path(now, f"requests.{rest[0]}.pending")
             yield f"requests of {rest[0]}: {', '.join(pending or ()) or 'none'}"
+        elif head == "tlb":
+            kept = at_path(now, f"tlb.{rest[0]}.entries")
+            yield f"TLB of {rest[0]}: {'; '.join(kept or ()) or 'empty'}"
         elif head not in ("list", "queue"):  # the roots' own flags say those already
             yield f"{rest[-1] if rest else head}: {_value(at_path(now, path))}{_was(now, path)}"
 

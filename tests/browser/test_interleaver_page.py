@@ -71,6 +71,16 @@ def test_the_changed_bit_of_the_role_word_is_marked_and_no_other(host):
     expect(root_row(page, 0)).to_contain_text("bit 11: invalid")
 
 
+def test_a_program_without_roots_shows_neither_their_table_nor_queue_nor_rcu(host):
+    page = host.open(Interleaver("lost-update"))
+    expect(page.get_by_role("table", name="Roots")).to_have_count(0)
+    shared = page.get_by_role("group", name="What the actors share")
+    expect(shared).to_contain_text("counter")
+    for word in ("tdp_mmu_roots", "zap queue", "RCU"):
+        expect(shared).not_to_contain_text(word)
+    assert page.problems == []
+
+
 def test_a_blocked_actor_has_a_disabled_button_with_the_reason_and_a_click_says_it(host):
     shown = widget([0])
     page = host.open(shown)

@@ -25,31 +25,40 @@ function fieldCell(f) {
     f.changed ? delta() : null, f.name, " ", h("b", {}, String(f.value)), f.changed ? changedWord() : null);
 }
 
-const COLUMNS = ["root", "role", "refcount", "root of", "list", "queue", "async_data", "SPTEs"];
+/** The columns of the table of roots: heading, which part of the state it shows, its cell. */
+const COLUMNS = [
+  ["role", "role", roleCell],
+  ["refcount", "refcount", (b, r, at) => h("b", {}, value(b, `${at}.refcount`, String, r.refcount))],
+  ["root of", "vcpus", (b, r, at) => value(b, `${at}.vcpus`, (v) => names(v) || "none", r.vcpus)],
+  ["list", "list", (b, r, at) => flag(b, r, `${at}.listed`, "on", "off")],
+  ["queue", "queue", (b, r, at) => (r.running || isChanged(b, `${at}.running`)
+    ? flag(b, r, `${at}.running`, "running", r.queued ? "queued" : "done")
+    : flag(b, r, `${at}.queued`, "queued", "–"))],
+  ["async_data", "async_data", (b, r, at) => flag(b, r, `${at}.async_data`, "kvm", "NULL")],
+  ["SPTEs", "sptes", (b, r, at) => (r.sptes || []).map((s) => spteLine(b, s, `${at}.sptes.${s.index}`))],
+];
 
-/** One row of the table of roots; `extras` are the protocol's own fields, a column each. */
-function rootRow(board, root, extras) {
+const flag = (board, root, at, yes, no) =>
+  value(board, at, () => (root[at.slice(at.lastIndexOf(".") + 1)] ? yes : no));
+
+/** The columns that this system has; the protocol's own fields are a column each. */
+function columns(board) {
+  const extras = [...new Set(board.roots.flatMap((root) => Object.keys(root.extra || {})))];
+  return [...COLUMNS.filter(([, part]) => board.uses[part]), ...extras.map((k) => [k, "extra",
+    (b, r, at) => value(b, `${at}.extra.${k}`, String, (r.extra || {})[k])])];
+}
+
+/** One row of the table of roots. */
+function rootRow(board, root, shown) {
   const at = `roots.${root.index}`;
-  const labels = [...COLUMNS, ...extras];
   const state = value(board, `${at}.state`, () => (root.state === "freeing" ? "waits for RCU" : root.state));
   const head = h("th", { scope: "row" }, root.name, div("tdp-kind", state));
   if (root.state === "freed") {
-    const gone = h("td", { colspan: labels.length - 1 }, "its fields are nobody's any more");
+    const gone = h("td", { colspan: shown.length }, "its fields are nobody's any more");
     return h("tr", { class: "tdp-off" }, head, gone);
   }
-  const flag = (key, yes, no) => value(board, `${at}.${key}`, () => (root[key] ? yes : no));
-  const ran = root.running || isChanged(board, `${at}.running`);
-  const cells = [
-    roleCell(board, root, at),
-    h("b", {}, value(board, `${at}.refcount`, String, root.refcount)),
-    value(board, `${at}.vcpus`, (v) => names(v) || "none", root.vcpus),
-    flag("listed", "on", "off"),
-    ran ? flag("running", "running", root.queued ? "queued" : "done") : flag("queued", "queued", "–"),
-    flag("async_data", "kvm", "NULL"),
-    (root.sptes || []).map((s) => spteLine(board, s, `${at}.sptes.${s.index}`)),
-    ...extras.map((k) => value(board, `${at}.extra.${k}`, String, (root.extra || {})[k])),
-  ];
-  return h("tr", {}, head, cells.map((cell, i) => h("td", { "data-label": labels[i + 1] }, cell)));
+  const cells = shown.map(([label, , cell]) => h("td", { "data-label": label }, cell(board, root, at)));
+  return h("tr", {}, head, cells);
 }
 
 /** One entry of a root's table: short for the eye, in full words in the title and for a screen reader. */
@@ -63,10 +72,11 @@ function spteLine(board, spte, at) {
 
 /** The roots; a slot that has not been handed out yet keeps its place, where roots are made at all. */
 export function rootsTable(board) {
-  if (board.rootless) return div("");
-  const extras = [...new Set(board.roots.flatMap((root) => Object.keys(root.extra || {})))];
-  const heads = [...COLUMNS, ...extras].map((text) => h("th", { scope: "col" }, text));
-  const rows = board.roots.map((root) => rootRow(board, root, extras));
+  if (!board.uses.roots) return div("");
+  const shown = columns(board);
+  const heads = [["root", "root"], ...shown].map(([text, part]) =>
+    h("th", { scope: "col", class: `tdp-col-${part}` }, text));
+  const rows = board.roots.map((root) => rootRow(board, root, shown));
   for (let i = rows.length; i < SLOTS_SHOWN; i += 1) {
     rows.push(h("tr", { class: "tdp-off" }, h("th", { scope: "row" }, `root ${i}`),
       h("td", { colspan: heads.length - 1 }, "not allocated")));
@@ -96,16 +106,21 @@ export function sharedCard(board) {
   const frees = (pending || []).map((p) => `${root(p.root)} waits for ${names(p.waits_for) || "nobody"}`);
   const list = (v) => names(v) || "none";
   const breaks = (text) => text.replaceAll("_", "_\u200b"); // a long name may be broken after "_"
-  return group("tdp-shared", "Locks, lists, requests",
-    h("dl", {}, (board.locks || []).map((lock) => lockRow(board, lock))),
-    h("dl", {},
-      board.rootless ? null : [
-        row("tdp_mmu_roots", value(board, "list", chain, board.list)),
-        row("zap queue", value(board, "queue", chain, board.queue), running ? `, running: ${running}` : "")],
-      (board.requests || []).map((r) =>
-        row(`${r.vcpu} requests`, value(board, `requests.${r.vcpu}`, () => breaks(list(r.pending))))),
-      board.rootless ? null : [
-        row("RCU readers", value(board, "rcu.readers", list, readers)),
-        row("RCU to free", value(board, "rcu.pending", () => frees.join("; ") || "none"))],
-      Object.entries(board.kvm || {}).map(([k, v]) => row(k, value(board, `kvm.${k}`, String, v)))));
+  const has = (part, make) => (board.uses[part] ? make() : null);
+  const locks = (board.locks || []).map((lock) => lockRow(board, lock));
+  const rest = [
+    has("list", () => row("tdp_mmu_roots", value(board, "list", chain, board.list))),
+    has("queue", () => row("zap queue", value(board, "queue", chain, board.queue),
+      running ? `, running: ${running}` : "")),
+    ...(board.requests || []).map((r) =>
+      row(`${r.vcpu} requests`, value(board, `requests.${r.vcpu}`, () => breaks(list(r.pending))))),
+    ...(board.tlb || []).map((t) =>
+      row(`TLB of ${t.vcpu}`, value(board, `tlb.${t.vcpu}`, () => t.entries.join("; ") || "empty"))),
+    has("readers", () => row("RCU readers", value(board, "rcu.readers", list, readers))),
+    has("grace", () => row("RCU to free", value(board, "rcu.pending", () => frees.join("; ") || "none"))),
+    ...Object.entries(board.kvm || {}).map(([k, v]) => row(k, value(board, `kvm.${k}`, String, v))),
+  ].filter(Boolean);
+  if (!locks.length && !rest.length) return div("");
+  return group("tdp-shared", board.uses.roots ? "Locks, lists, requests" : "What the actors share",
+    locks.length ? h("dl", {}, locks) : null, rest.length ? h("dl", {}, rest) : null);
 }
