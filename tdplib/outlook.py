@@ -8,6 +8,7 @@ be told what may still happen, as a chess program judges a position.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from .replay.session import Session
 from .replay.subject import Subject
 from .vm import codes
 
-__all__ = ["MOST_STATES", "Next", "Outlook", "outlook"]
+__all__ = ["MOST_STATES", "Next", "Outlook", "is_judged", "judge", "outlook"]
 
 MOST_STATES = 500_000
 """A larger scenario is judged as far as it was visited, and `complete` is False."""
@@ -69,6 +70,41 @@ class Outlook:
             return {}
         return {actor: self._next(target) for actor, target in self._graph.edges(number)}
 
+    def open(self, packed: np.ndarray) -> tuple[str, ...] | None:
+        """
+        Return every property that some path from a packed state breaks.
+
+        None if the state was not visited, or not all that follows is known.
+        """
+        number = self._number(packed)
+        if number is None or not self.complete:
+            return None
+        mask = int(self._open[number])
+        return tuple(name for k, name in enumerate(codes.PROPERTIES) if mask >> k & 1)
+
+    @cached_property
+    def _open(self) -> np.ndarray:
+        """Of each state the properties that can still break, one bit each."""
+        graph = self._graph
+        targets, first = graph.target.astype(np.int64), graph.first.astype(np.int64)
+        own = np.zeros(self.states, np.int64)
+        ends = graph.steps == 0
+        own[ends] = 1 << graph.broken[ends].astype(np.int64)
+        breaking = np.zeros(targets.size, np.int64)
+        here = (targets < 0) & (targets >= -len(codes.PROPERTIES))
+        breaking[here] = 1 << (-1 - targets[here])
+        goes = targets >= 0
+        moves = first[:-1] < first[1:]  # states that have an edge
+        while True:
+            edges = breaking.copy()
+            edges[goes] = own[targets[goes]]
+            more = own.copy()
+            if edges.size:
+                more[moves] |= np.bitwise_or.reduceat(edges, first[:-1][moves])
+            if (more == own).all():
+                return own
+            own = more
+
     def _number(self, packed):
         from .search.graph import number_of
 
@@ -111,5 +147,68 @@ def outlook(session: Session | Subject, *, properties: tuple[str, ...] | None = 
     mode = session.mode if isinstance(session, Session) else Reductions().mode
     on = Reductions(bool(mode & 1), bool(mode & 2), bool(mode & 4))
     found = explore(about.system, reductions=on, limits=Limits(states=MOST_STATES))
+    if isinstance(session, Session):
+        session.repack()  # the search may have widened the packed states
     wanted = codes.PROPERTIES if properties is None else tuple(properties)
     return Outlook(found.complete, found.states, found, graph(found, wanted))
+
+
+TOO_LARGE = "not known: the scenario is too large to visit whole"
+BOUNDED = "not known: a bound of the model was met, so the scenario was not visited whole"
+SAFE_WORDS = "nothing can go wrong from here"
+
+
+def judge(session: Session) -> dict:
+    """
+    Return what can come of the state a session stands at, and of each step from it, in words.
+
+    `here`, a sentence; `danger`, True, False or None for not known; `steps`, by actor number a
+    dictionary of `text`, `danger`, `steps` and `property`; `open` and `settled`, the properties
+    that can still break, and those that could at the start and cannot any more (None: not known).
+
+    The graph is searched at the first call and kept with the session.
+    """
+    with session.lock:
+        session.repack()
+        if session.judged is None or session.judged[0] is not session.image:
+            made = outlook(session)
+            session.judged = session.image, made
+        made, packed = session.judged[1], session.states[session.cursor]
+        if session.ended():
+            return _record("the path ends here", None, {}, (), ())
+        if not made.complete:
+            words = TOO_LARGE if made.states >= MOST_STATES else BOUNDED
+            steps = {actor: _told(None, words) for actor in made.steps(packed)}
+            return _record(words, None, steps, None, None)
+        now = made.state(packed)
+        if now is None:
+            return _record(BOUNDED, None, {}, None, None)
+        still, first = made.open(packed), made.open(session.states[0])
+        settled = tuple(name for name in first if name not in still)
+        here = f"{now.property} is broken here" if now.steps == 0 else _words(now)
+        steps = {actor: _told(step) for actor, step in made.steps(packed).items()}
+        return _record(here, now.steps is not None, steps, still, settled)
+
+
+def is_judged(session: Session) -> bool:
+    """Tell whether `judge` would answer at once: the graph has been searched."""
+    return session.judged is not None and session.judged[0] is session.system.image
+
+
+def _record(here, danger, steps, still, settled) -> dict:
+    return {"here": here, "danger": danger, "steps": steps, "open": still, "settled": settled}
+
+
+def _told(step: Next | None, unknown: str = BOUNDED) -> dict:
+    if step is None:
+        return {"text": unknown, "danger": None, "steps": None, "property": None}
+    text = f"breaks {step.property}" if step.steps == 1 else _words(step)
+    return {"text": text, "danger": step.steps is not None, "steps": step.steps,
+            "property": step.property}  # fmt: skip
+
+
+def _words(step: Next) -> str:
+    if step.steps is None:
+        return SAFE_WORDS
+    steps = "1 step" if step.steps == 1 else f"{step.steps} steps"
+    return f"a violation can still happen: {steps}, {step.property}"

@@ -175,6 +175,16 @@ def test_play_by_hand(monkeypatch, capsys):
     assert said.rstrip().splitlines()[-1].startswith("> v5.18/small/")
 
 
+def test_play_judges_and_says_why_when_asked(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("why\njudge\nwhy\njudge\nquit\n"))
+    assert main(["play", "lost-update"]) == 0
+    plain, judged, after = capsys.readouterr().out.split("\n> ", 2)
+    assert "leads to:" not in plain + judged
+    assert "Who waits for whom" in judged
+    assert after.count("leads to: a violation can still happen: 7 steps, no-warn") == 4
+    assert "Still open: no-warn." in after
+
+
 def test_play_ends_with_the_input(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.StringIO("a\n"))
     assert main(["play", "v5.18", "--scenario", "small"]) == 0

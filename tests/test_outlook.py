@@ -7,7 +7,7 @@ from random_programs import random_program
 
 from tdplib import protocols
 from tdplib.errors import BadValueError
-from tdplib.outlook import outlook
+from tdplib.outlook import judge, outlook
 from tdplib.replay import Session
 from tdplib.search import graph as graphs
 from tdplib.search._edges import FAR
@@ -121,3 +121,73 @@ def test_symmetry_is_refused():
     found = explore(system, reductions=reductions((*ALL, "symmetry")))
     with pytest.raises(BadValueError, match="symmetry"):
         graphs.graph(found)
+
+
+# === in words, for the boards ===
+
+
+def test_each_step_is_told_what_it_leads_to():
+    session = Session("lost-update")
+    first = judge(session)
+    assert first["here"] == "a violation can still happen: 7 steps, no-warn"
+    assert (first["danger"], first["open"], first["settled"]) == (True, ("no-warn",), ())
+    from tdplib.check import check
+
+    session = Session.from_trace(check("lost-update").trace)
+    for step in range(len(session.path)):
+        session.goto(step)
+        told = judge(session)["steps"][session.path[step]]
+        left = len(session.path) - step
+        assert (told["steps"], told["danger"]) == (left, True)
+        assert ("breaks no-warn" == told["text"]) is (left == 1)
+    session.goto(len(session.path))
+    assert judge(session)["here"] == "the path ends here"
+    assert judge(session)["steps"] == {}
+
+
+def test_one_after_the_other_loses_nothing_and_that_is_said():
+    session = Session("lost-update")
+    while session.board()["actors"][0]["status"] == "ready":
+        session.step(0)
+    told = judge(session)
+    assert (told["here"], told["danger"]) == ("nothing can go wrong from here", False)
+    assert (told["open"], told["settled"]) == ((), ("no-warn",))
+
+
+@pytest.mark.parametrize("name", ["lost-update", "patch-22-skip-invalid", "flush-under-mmu-lock"])
+def test_the_open_properties_are_those_that_some_path_breaks(name):
+    session = Session(name)
+    judged = outlook(session)
+    found, graph = judged._found, judged._graph
+    reached = [0] * judged.states
+    for _ in range(judged.states):  # plain relaxation, one state after the other
+        before = list(reached)
+        for state in range(judged.states):
+            if graph.steps[state] == 0:
+                reached[state] |= 1 << int(graph.broken[state])
+            for _, target in graph.edges(state):
+                reached[state] |= reached[target] if target >= 0 else 1 << (-1 - target)
+        if before == reached:
+            break
+    assert judged._open.tolist() == reached
+    assert judged.open(found.arrays.states[0]) != ()
+
+
+def test_a_scenario_that_is_too_large_is_not_judged(monkeypatch):
+    monkeypatch.setattr("tdplib.outlook.MOST_STATES", 50)
+    told = judge(Session("patch-22-skip-invalid"))
+    assert told["here"] == "not known: the scenario is too large to visit whole"
+    assert {step["text"] for step in told["steps"].values()} == {told["here"]}
+    assert told["open"] is None
+
+
+def test_a_search_that_widens_the_states_leaves_the_session_on_its_path():
+    session = Session("patch-22-skip-invalid")
+    session.step(0)
+    before = session.board()
+    session.system.widen()
+    judged = judge(session)
+    assert judged["danger"]
+    assert session.states[0].size == session.system.image.start.size
+    after = session.board()
+    assert (after["roots"], after["actors"]) == (before["roots"], before["actors"])

@@ -159,7 +159,7 @@ def test_nobody_sets_the_traits_from_outside(widget, name):
     [
         ("lost-update", ["counter"], ["Roots", "Locks", "tdp_mmu_roots", "queue", "RCU"]),
         ("roots", ["Roots", "tdp_mmu_roots", "RCU readers"], ["zap queue", "async_data"]),
-        ("zap-alone", ["SPTEs", "zap queue"], ["root of"]),
+        ("zap-alone", ["zap queue"], ["root of"]),
         ("v5.18", ["Roots", "tdp_mmu_roots", "zap queue", "RCU to free"], []),
     ],
 )
@@ -452,6 +452,34 @@ def test_raw_steps_are_single_actions():
         widget.run("vCPU 0")
     assert fine.board["steps"] > 2 * coarse.board["steps"]
     assert all(entry["actions"] <= 1 for entry in fine.board["timeline"])
+
+
+def test_each_next_step_is_judged_where_it_is_asked_for():
+    widget = Interleaver("lost-update")
+    assert widget.board["judge"] is None
+    assert all(actor["leads_to"] is None for actor in widget.board["actors"])
+    widget.judge()
+    assert widget.board["judge"]["here"].startswith("a violation can still happen: 7 steps")
+    told = [actor["leads_to"]["text"] for actor in widget.board["actors"] if actor["leads_to"]]
+    assert told[:2] == ["a violation can still happen: 7 steps, no-warn"] * 2
+    assert "Still open: no-warn." in widget.board["why"]["properties"]
+    assert widget.text().count("leads to: a violation can still happen: 7 steps, no-warn") == 2
+    widget.judge(False)
+    assert widget.board["judge"] is None
+    assert Interleaver("lost-update", judge=True).board["judge"]["danger"] is True
+    json.dumps(widget.board)
+
+
+def test_a_first_judgement_asked_for_in_the_page_does_not_hold_up_the_board():
+    widget, boards = Interleaver("lost-update"), []
+    widget.observe(lambda change: boards.append(change["new"]["judge"]), "board")
+    assert ask(widget, do="judge") == ""
+    assert [judged["danger"] for judged in boards] == [None, True]
+    assert boards[0]["here"] == "every interleaving is being searched"
+    ask(widget, do="step", actor=0)  # known by now: one board
+    assert len(boards) == 3
+    ask(widget, do="judge")
+    assert boards[-1] is None
 
 
 # -- where no page shows it

@@ -14,7 +14,8 @@ __all__ = ["add"]
 _HELP = """\
   a, b, c ...   let that actor take a step     < or back, > or forward   one step
   goto N        go to step N                   code                      the schedule so far
-  show          the whole board                help, quit"""
+  show          the whole board                why                       it in sentences
+  judge         say what each step leads to, or stop saying it           help, quit"""
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -34,10 +35,11 @@ def _play(args: argparse.Namespace) -> int:
     from tdplib.replay import Session
 
     session = Session(args.protocol, the_scenario(args, args.protocol))
+    judging = False
     _show(session)
     say(_HELP)
     while True:
-        _menu(session.board())
+        _menu(session, judging)
         sys.stdout.write("> ")
         sys.stdout.flush()
         line = sys.stdin.readline()
@@ -45,13 +47,16 @@ def _play(args: argparse.Namespace) -> int:
         if not line or words[:1] in (["quit"], ["q"], ["exit"]):
             say(session.code())
             return 0
+        if words == ["judge"]:
+            judging = not judging
+            continue
         try:
-            _do(session, words)
+            _do(session, words, judging)
         except (TdplibError, ValueError) as error:
             say(f"  {error}")
 
 
-def _do(session: object, words: list[str]) -> None:
+def _do(session: object, words: list[str], judging: bool) -> None:
     """Carry out one line."""
     word = words[0] if words else "show"
     letters = {actor["letter"]: actor["index"] for actor in session.board()["actors"]}
@@ -69,6 +74,8 @@ def _do(session: object, words: list[str]) -> None:
         _show(session)
     elif word == "code":
         say(session.code())
+    elif word == "why":
+        say(str(session.why(_judged(session) if judging else None)))
     elif word == "show":
         _show(session)
     else:
@@ -94,10 +101,19 @@ def _after(session: object) -> None:
         say(f"\n{board['end']}")
 
 
-def _menu(board: dict) -> None:
-    """Say who can move, and why the others cannot."""
+def _judged(session: object) -> dict:
+    from tdplib.outlook import judge  # late: it searches
+
+    return judge(session)
+
+
+def _menu(session: object, judging: bool) -> None:
+    """Say who can move, and why the others cannot; if `judging`, what each step leads to."""
     say()
+    board, leads = session.board(), _judged(session)["steps"] if judging else {}
     for actor in board["actors"]:
         words = actor["next"] if actor["status"] == "ready" else actor["reason"] or actor["status"]
         mark = actor["letter"] if actor["status"] == "ready" else "-"
         say(f"  {mark}  {actor['name']:<12} {words}")
+        if actor["index"] in leads:
+            say(f"{'':18}leads to: {leads[actor['index']]['text']}")

@@ -112,6 +112,8 @@ def _actor(board: Board, actor: Mapping[str, Any]) -> Iterator[str]:
         yield f"     {actor['line']} | {source}"
     if actor.get("next"):
         yield f"     next: {actor['next']}"
+    if actor.get("leads_to"):
+        yield f"     leads to: {actor['leads_to']['text']}"
     if actor.get("locals"):
         yield "     locals: " + ", ".join(f"{k} = {v}" for k, v in actor["locals"].items())
 

@@ -44,6 +44,8 @@ class Session:
         self.lock = threading.RLock()
         self.path: list[int] = []
         self.cursor = 0
+        self.judged: object = None
+        """What `tdplib.outlook.judge` keeps here: the judged graph of the subject."""
         self._reset()
 
     @classmethod
@@ -73,7 +75,8 @@ class Session:
 
     def _reset(self) -> None:
         """Start over with the packed forms as they are now."""
-        self.states = [self.system.image.start.copy()]
+        self.image = self.system.image
+        self.states = [self.image.start.copy()]
         self.steps: list[Step] = []
         self.taken: list[Taken] = []
         self.boards: dict[int, dict] = {}
@@ -89,6 +92,7 @@ class Session:
         is no actor.
         """
         with self.lock:
+            self.repack()
             if not isinstance(actor, int) or not 0 <= actor < len(self.system.actors):
                 raise BadValueError(
                     f"actor {actor!r} does not exist: "
@@ -133,6 +137,12 @@ class Session:
             self.states[: at + 1],
         )
         self.boards = {k: b for k, b in self.boards.items() if k < at}
+
+    def repack(self) -> None:
+        """Take the path again if the packed forms have changed meanwhile (a search can do that)."""
+        with self.lock:
+            if self.image is not self.system.image:
+                self._replay_widened()
 
     def _replay_widened(self) -> None:
         """Take the whole path again, after the table of words has grown."""
@@ -223,9 +233,20 @@ class Session:
             self,
         )
 
+    def why(self, judged: dict | None = None):
+        """
+        Say in sentences who holds what, who waits for whom, and how the properties stand.
+
+        judged : `tdplib.outlook.judge(session)`, to say also what can still break
+        """
+        from .why import why
+
+        return why(self.board(), judged)
+
     def board(self) -> dict:
         """Return the state at the cursor as a Board (plain data)."""
         with self.lock:
+            self.repack()
             if self.cursor not in self.boards:
                 self.boards[self.cursor] = self._board()
             made = dict(self.boards[self.cursor])

@@ -24,6 +24,7 @@ import traitlets
 
 from tdplib.errors import BadValueError, TdplibError, check_int, nearest
 from tdplib.replay.boardtext import board_text
+from tdplib.replay.why import why
 from tdplib.widgets.snapshot import snapshot
 
 __all__ = ["Interleaver"]
@@ -68,6 +69,9 @@ class Interleaver(anywidget.AnyWidget):
         Go on with this session. The widget owns it from then on.
     at : {"start", "end"}
         Where in the trace or code the cursor stands first.
+    judge : bool
+        Say beside each step that can be taken what it leads to: how near a violation is then, or
+        that none can come. Can be switched in the page.
 
     Raises
     ------
@@ -102,6 +106,7 @@ class Interleaver(anywidget.AnyWidget):
         raw: bool = False,
         session: Any = None,
         at: str = "start",
+        judge: bool = False,
     ) -> None:
         if at not in ("start", "end"):
             raise BadValueError(f"at is {at!r}, must be 'start' or 'end'")
@@ -110,6 +115,7 @@ class Interleaver(anywidget.AnyWidget):
         self._reopen = _opener(protocol, scenario, trace, code, own, raw, session)
         self._session = session if session is not None else self._reopen()
         self._left: _Branch | None = None
+        self._judge, self._later, self._behind = bool(judge), False, False
         self._last: tuple[list[int], Any] = ([], None)
         if trace is not None or code is not None:
             self._session.goto(0 if at == "start" else self._session.board()["steps"])
@@ -146,6 +152,10 @@ class Interleaver(anywidget.AnyWidget):
         """Go back to the branch that was left by a step in the past; again: change over."""
         self._act(self._restore)
 
+    def judge(self, on: bool = True) -> None:
+        """Say beside each next step what it leads to, or stop saying it."""
+        self._act(lambda: setattr(self, "_judge", bool(on)))
+
     @property
     def schedule(self) -> str:
         """The schedule code of the steps in the timeline."""
@@ -174,11 +184,29 @@ class Interleaver(anywidget.AnyWidget):
         steps = getattr(session, "steps", ())
         step = steps[here - 1] if here and hasattr(steps[here - 1], "actions") else None
         picture = snapshot(board, earlier, ahead, step)
+        judged = self._judged()
+        picture["judge"] = judged and {key: judged[key] for key in ("here", "danger")}
+        for actor in picture["actors"]:
+            actor["leads_to"] = judged and judged["steps"].get(actor["index"])
+        told = why(picture, judged if judged and "open" in judged else None)
+        picture["why"] = {"holds": list(told.holds), "waits": list(told.waits),
+                          "properties": list(told.properties)}  # fmt: skip
         picture["left"] = self._left and {"code": self._left.code, "step": self._left.step}
         with self.hold_sync():
             self.set_trait("sources", board.get("sources") or {})
             self.set_trait("board", picture)
             self.set_trait("error", "")
+
+    def _judged(self) -> dict | None:
+        """Return what can come of the state on show; a first search is put off in a message."""
+        if not self._judge:
+            return None
+        from tdplib.outlook import is_judged, judge  # late: it brings the search with it
+
+        self._behind = self._later and not is_judged(self._session)
+        if self._behind:
+            return {"here": "every interleaving is being searched", "danger": None, "steps": {}}
+        return judge(self._session)
 
     def _board_at(self, step: int, back_to: int) -> Mapping[str, Any]:
         self._session.goto(step)
@@ -251,14 +279,22 @@ class Interleaver(anywidget.AnyWidget):
 
     def _on_message(self, _widget: Any, content: Any, _buffers: Any) -> None:
         """Do what the page asks; whatever goes wrong is shown there, with its text."""
-        with self._lock, self.hold_sync():
-            try:
-                self._dispatch(content)
-            except TdplibError as problem:
-                self.set_trait("error", str(problem))
-            except Exception as problem:  # a defect: its kind helps whoever reports it
-                self.set_trait("error", f"{type(problem).__name__}: {problem}")
-            self.set_trait("handled", self.handled + 1)
+        with self._lock:
+            with self.hold_sync():
+                self._later = True  # the page gets its board first, a search comes after
+                self._try(lambda: self._dispatch(content))
+                self._later = False
+                self.set_trait("handled", self.handled + 1)
+            if self._behind:
+                self._try(self._publish)
+
+    def _try(self, action: Callable[[], Any]) -> None:
+        try:
+            action()
+        except TdplibError as problem:
+            self.set_trait("error", str(problem))
+        except Exception as problem:  # a defect: its kind helps whoever reports it
+            self.set_trait("error", f"{type(problem).__name__}: {problem}")
 
     def _dispatch(self, content: Any) -> None:
         asked = content if isinstance(content, Mapping) else {}
@@ -273,8 +309,10 @@ class Interleaver(anywidget.AnyWidget):
             self.goto(self.board["steps"] if step == "end" else step)
         elif what in ("step", "run"):
             getattr(self, what)(asked.get("actor"))
+        elif what == "judge":
+            self.judge(not self._judge)
         else:
-            known = [*plain, "goto", "step", "run"]
+            known = [*plain, "goto", "step", "run", "judge"]
             raise BadValueError(f"the page asked for {what!r}{nearest(what, known)}")
 
     # -- where no page shows it ------------------------------------------------------------

@@ -200,6 +200,40 @@ def test_letters_digits_and_arrows_do_it_all(host):
     assert shown.handled == handled
 
 
+def test_what_a_step_leads_to_stands_in_its_button_and_can_be_switched_by_key(host):
+    shown = Interleaver("lost-update")
+    page = host.open(shown)
+    button = page.locator(".tdp-step").first
+    expect(button).not_to_contain_text("violation")
+    button.focus()
+    page.keyboard.press("!")
+    host.push(page, shown)
+    expect(button).to_contain_text("!a violation can still happen: 7 steps, no-warn")
+    expect(button).to_have_accessible_name(re.compile("; a violation can still happen: 7 steps"))
+    switch = page.get_by_role("button", name="Judge every next step (!)")
+    expect(switch).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Shift+A")
+    expect(page.locator(".tdp-here-judged")).to_contain_text("nothing can go wrong from here")
+    switch.click()
+    expect(page.locator(".tdp-here-judged")).to_be_hidden()
+    expect(page.locator(".tdp-leads")).to_have_count(0)
+    assert page.problems == []
+
+
+def test_why_opens_by_button_and_key_and_follows_the_steps(host):
+    page = host.open(widget([0]))
+    button = page.get_by_role("button", name="Why: the state in sentences (?)")
+    region = page.get_by_role("group", name="Why", exact=True)
+    expect(region).to_have_count(0)
+    button.click()
+    expect(button).to_have_attribute("aria-expanded", "true")
+    expect(region).to_contain_text("vCPU 0 holds mmu_lock for write.")
+    page.keyboard.press("ArrowLeft")
+    expect(region).to_contain_text("Nobody holds")
+    page.keyboard.press("?")
+    expect(region).to_have_count(0)
+
+
 REGION = """(at => at.closest('[data-region]')?.dataset.region || at.tagName)
   (document.activeElement)"""
 
@@ -500,6 +534,8 @@ def test_every_text_has_the_contrast_of_wcag_aa(host, scheme, body):
     shown = widget(REQUEUE, cast=cast)
     page = host.open(shown, scheme=scheme, body=body)
     page.evaluate("for (const d of document.querySelectorAll('details')) d.open = true")
+    page.keyboard.press("Tab")
+    page.keyboard.press("?")
     for step in (0, 2, 15, 34, 35):
         shown.goto(step)
         host.push(page, shown)
@@ -508,9 +544,18 @@ def test_every_text_has_the_contrast_of_wcag_aa(host, scheme, body):
         assert found["bad"] == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_judgement_has_the_contrast_too(host, scheme):
+    shown = Interleaver("patch-22-skip-invalid", judge=True)
+    page = host.open(shown, scheme=scheme)
+    expect(page.locator(".tdp-danger").first).to_be_visible()
+    assert page.evaluate(CONTRAST)["bad"] == []
+
+
 @pytest.mark.parametrize(("width", "zoom"), [(900, 1), (450, 2), (320, 1)])
 def test_nothing_is_cut_off_or_scrolls_sideways_when_it_is_narrow(host, width, zoom):
     page = host.open(widget(REQUEUE), width=width, device_scale_factor=zoom)
+    page.get_by_role("button", name="Why: the state in sentences (?)").click()
     wide = """() => [document.documentElement,
         ...document.querySelectorAll(".tdp-il, .tdp-lane, .tdp-roots, .tdp-shared, .tdp-source")]
       .filter((n) => n.scrollWidth > n.clientWidth + 1).map((n) => n.className)"""

@@ -49,6 +49,8 @@ export function keyMeaning(event, board) {
     ArrowUp: { move: -1 }, ArrowDown: { move: 1 }, PageUp: { page: -1 }, PageDown: { page: 1 },
   }[event.key];
   if (fixed) return event.shiftKey ? null : fixed;
+  if (event.key === "!") return { do: "judge" };
+  if (event.key === "?") return { toggle: "why" };
   if (event.key.length !== 1) return null;
   const digit = "123456789".indexOf(event.key);
   const key = event.key.toLowerCase();
@@ -85,9 +87,13 @@ export function tickLabel(board, entry, bad) {
   return `Step ${entry.step}: ${board.actors[entry.actor].name} ${entry.summary}${breaks}${later}`;
 }
 
+/** The sign before a judgement: of danger, of safety, of not knowing. */
+export const judgeSign = (judged) => (judged.danger ? "!" : judged.danger === false ? "✓" : "?");
+
 /** The face of an actor's button: a verb, what it is about, and the name for a screen reader. */
 export function buttonFace(actor, board) {
-  if (actor.status === "ready") return ["Step", actor.next || "", `Step ${actor.name}: ${actor.next}`];
+  const leads = actor.leads_to ? `; ${actor.leads_to.text}` : "";
+  if (actor.status === "ready") return ["Step", actor.next || "", `Step ${actor.name}: ${actor.next}${leads}`];
   const done = actor.status === "done";
   const why = actor.reason || (done ? "its function has returned" : actor.status);
   const name = `${actor.name} cannot move: ${why}`;

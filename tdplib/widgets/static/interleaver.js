@@ -6,13 +6,13 @@
  *
  * It holds no model of its own. The kernel sends one immutable `board` after each action (and the
  * `sources` of the functions, once); this file paints it and sends back what was asked for:
- *   {do: "step" | "run", actor}, {do: "goto", step: number | "end"}, {do: "back" | "forward" | "reset" | "restore"}.
+ *   {do: "step" | "run", actor}, {do: "goto", step: number | "end"}, {do: "back" | "forward" | "reset" | "restore" | "judge"}.
  * Text reaches the page through text nodes only, so nothing in a board can become markup. There are
  * no element ids, and every listener sits on this widget's own root: two widgets cannot meet.
  */
 
-import { buttonFace, consequence, hue, keyMeaning, narration, tickLabel } from "./board.js";
-import { button, div, group, h, icon, put, row, span } from "./elements.js";
+import { buttonFace, consequence, hue, judgeSign, keyMeaning, narration, tickLabel } from "./board.js";
+import { button, div, group, h, icon, put, row, sign, span } from "./elements.js";
 import { Lane } from "./lane.js";
 import { rootsTable, sharedCard } from "./state.js";
 
@@ -45,11 +45,14 @@ class View {
     this.lanesBox = h("div", { class: "tdp-lanes", role: "toolbar", "aria-label": "Actors",
       "aria-orientation": "vertical", "data-region": "lanes" });
     this.shared = div("tdp-cards");
+    this.here = h("p", { class: "tdp-here-judged", hidden: "" });
+    this.why = group("tdp-why", "Why");
+    this.why.hidden = true;
     this.buildNav();
     this.buildFoot();
     // JupyterLab reads keys at the document; this attribute keeps its commands out of the widget.
     this.root = h("div", { class: "tdp-il", role: "region", tabindex: -1, "data-lm-suppress-shortcuts": true },
-      div("tdp-head", this.title, this.nav, this.count), this.timeline, this.status, this.error,
+      div("tdp-head", this.title, this.nav, this.count), this.timeline, this.status, this.here, this.why, this.error,
       this.roots, div("tdp-main", this.lanesBox, this.shared), this.foot);
     this.el.append(this.root);
   }
@@ -62,7 +65,11 @@ class View {
       nav("back", "One step back", "Left", { "data-do": "back" }),
       nav("forward", "One step forward", "Right", { "data-do": "forward" }),
       nav("last", "To the end", "End", { "data-do": "goto", "data-step": "end" }),
-      button("Reset: as it was opened", { class: "tdp-nav", "data-do": "reset" }, "Reset"));
+      button("Reset: as it was opened", { class: "tdp-nav", "data-do": "reset" }, "Reset"),
+      this.judgeButton = button("Judge every next step (!)", { class: "tdp-nav", "data-do": "judge",
+        "aria-pressed": "false", title: "Say beside each step what it leads to (!)" }, "Judge"),
+      this.whyButton = button("Why: the state in sentences (?)", { class: "tdp-nav", "data-toggle": "why",
+        "aria-expanded": "false", title: "Who holds what, who waits for whom, what can still break (?)" }, "Why"));
   }
 
   buildFoot() {
@@ -81,6 +88,8 @@ class View {
         row("Left, Right, Home, End", "move in time; a step taken in the past starts a new branch"),
         row("Up, Down", "move between the buttons of a region; Tab goes to the next region"),
         row("Page Up, Page Down", "scroll the source of the actor whose button has the focus"),
+        row("!", "say beside each step what it leads to, or stop saying it"),
+        row("?", "open or close the state in sentences"),
         row("Δ", "what the last step changed"))));
   }
 
@@ -138,10 +147,11 @@ class View {
   }
 
   click(event) {
-    const target = event.target.closest("[data-do], [data-copy]");
+    const target = event.target.closest("[data-do], [data-copy], [data-toggle]");
     if (!target || !this.board.actors) return;
     const { do: what, actor, step } = target.dataset;
-    if (!what) this.copy();
+    if (target.dataset.toggle) this.toggleWhy();
+    else if (!what) this.copy();
     else if (actor !== undefined) this.ask({ do: what, actor: Number(actor) });
     else if (step !== undefined) this.ask({ do: what, step: step === "end" ? step : Number(step) });
     else this.ask({ do: what });
@@ -155,6 +165,13 @@ class View {
     event.preventDefault();
     event.stopPropagation();
     if (meaning.do) this.ask(meaning);
+    if (meaning.toggle) this.toggleWhy();
+  }
+
+  toggleWhy() {
+    this.why.hidden = !this.why.hidden;
+    put(this.whyButton, "aria-expanded", String(!this.why.hidden));
+    this.paintWhy();
   }
 
   /** Up and Down: to the next button of the region that has the focus. */
@@ -209,6 +226,7 @@ class View {
     this.roots.replaceChildren(rootsTable(board));
     this.shared.replaceChildren(sharedCard(board));
     this.paintNav();
+    this.paintWhy();
     this.paintTimeline();
     this.paintLanes();
     this.paintFoot();
@@ -235,6 +253,19 @@ class View {
     const off = [!step, !step, step === steps, step === steps, !steps];
     [...this.nav.children].forEach((node, i) => put(node, "aria-disabled", off[i] ? true : null));
     if (!this.nav.querySelector('[tabindex="0"]')) this.rove(this.nav.children[1]);
+  }
+
+  paintWhy() {
+    const { judge, why } = this.board;
+    put(this.root, "data-judging", judge ? true : null);
+    put(this.judgeButton, "aria-pressed", String(Boolean(judge)));
+    this.here.hidden = !judge;
+    put(this.here, "data-danger", judge && judge.danger ? true : null);
+    this.here.replaceChildren(...(judge ? [sign("tdp-judge-sign", judgeSign(judge)), `From here: ${judge.here}.`] : []));
+    if (this.why.hidden || !why) return;
+    const part = (head, said) => div("", h("h4", {}, head), h("ul", {}, said.map((text) => h("li", {}, text))));
+    this.why.replaceChildren(part("Who holds what", why.holds), part("Who waits for whom", why.waits),
+      part("Properties", why.properties));
   }
 
   paintTimeline() {

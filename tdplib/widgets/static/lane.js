@@ -2,7 +2,7 @@
  * The column of one actor.
  */
 
-import { buttonFace, docstringLines, hue } from "./board.js";
+import { buttonFace, docstringLines, hue, judgeSign } from "./board.js";
 import { button, div, group, h, hidden, icon, put, sign, sourceText, span } from "./elements.js";
 
 /** One actor: its buttons, where it stands, the source of the function it is in, its locals. */
@@ -29,7 +29,10 @@ export class Lane {
     this.state.replaceChildren(moved ? span("tdp-moved", "moved last · ") : "", actor.status);
     put(this.step, "aria-label", label);
     for (const b of [this.step, this.run]) put(b, "aria-disabled", actor.status === "ready" ? null : true);
-    this.step.replaceChildren(span("tdp-verb", verb), span("tdp-next", about));
+    const leads = actor.status === "ready" && actor.leads_to;
+    const kind = leads && leads.danger ? "tdp-leads tdp-danger" : "tdp-leads";
+    this.step.replaceChildren(span("tdp-verb", verb), span("tdp-next", about),
+      leads ? span(kind, sign("tdp-judge-sign", judgeSign(leads)), leads.text) : "");
     this.paintPath(actor);
     const { broken } = board;
     const mine = broken && !broken.at_end && broken.actor === actor.index ? broken : null;

@@ -1,0 +1,129 @@
+"""A state in sentences: who holds what, who waits for whom, which properties can still break."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Why", "why"]
+
+
+@dataclass(frozen=True)
+class Why:
+    """Sentences about one state: what is held, who waits or can move, how the properties stand."""
+
+    holds: tuple[str, ...]
+    waits: tuple[str, ...]
+    properties: tuple[str, ...]
+
+    def __str__(self) -> str:
+        parts = (("Who holds what", self.holds), ("Who waits for whom", self.waits),
+                 ("Which properties hold, and which are open", self.properties))  # fmt: skip
+        return "\n\n".join("\n".join([head, *(f"  {s}" for s in said)]) for head, said in parts)
+
+    __repr__ = __str__
+
+
+def why(board: Mapping[str, Any], judged: Mapping[str, Any] | None = None) -> Why:
+    """
+    Return what a board says, in sentences.
+
+    judged : what `tdplib.outlook.judge` says of the same state; without it nothing is said of what
+        can still break
+    """
+    held = [*_locks(board), *_roots(board), *_grace(board)]
+    return Why(tuple(held), tuple(_moves(board)), tuple(_properties(board, judged)))
+
+
+def _locks(board: Mapping[str, Any]) -> Iterator[str]:
+    for actor in board["actors"]:
+        name, mine = actor["name"], []
+        for lock in board["locks"]:
+            if lock["writer"] == name:
+                mine.append(lock["name"] + (" for write" if lock["kind"] == "rwlock" else ""))
+            elif name in lock["readers"]:
+                mine.append(f"{lock['name']} for read")
+        if mine:
+            yield f"{name} holds {_and(mine)}."
+    free = [lock["name"] for lock in board["locks"] if not lock["writer"] and not lock["readers"]]
+    if free:
+        yield f"Nobody holds {_and(free, 'or')}."
+    readers = board["rcu"]["readers"]
+    if readers:
+        yield f"{_and(readers)} {'is' if len(readers) == 1 else 'are'} inside an RCU reader."
+
+
+def _roots(board: Mapping[str, Any]) -> Iterator[str]:
+    uses = board["uses"]
+    for root in board["roots"]:
+        if root["state"] == "freed":
+            yield f"{root['name']} is freed."
+            continue
+        facts = ["invalid" if root["role"]["invalid"] else "valid"] if uses["role"] else []
+        facts += [word for key, part, word in (("listed", "list", "on the list"),
+                  ("queued", "queue", "queued for the worker"),
+                  ("running", "queue", "being zapped by the worker"))
+                  if uses[part] and root[key]]  # fmt: skip
+        live = sum(spte["present"] for spte in root["sptes"])
+        said = [f"is {_and(facts)}"] if facts else []
+        said += [f"has {_count(root['refcount'], 'reference')}"] if uses["refcount"] else []
+        said += [f"is the root of {_and(root['vcpus'])}"] if root["vcpus"] else []
+        said += [f"has {_count(live, 'present SPTE')}"] if uses["sptes"] else []
+        if said:
+            yield f"{root['name']} {_and(said)}."
+
+
+def _grace(board: Mapping[str, Any]) -> Iterator[str]:
+    names = {root["index"]: root["name"] for root in board["roots"]}
+    for entry in board["rcu"]["pending"]:
+        root = names.get(entry["root"], f"root {entry['root']}")
+        if entry["waits_for"]:
+            yield f"{root} is freed once {_and(entry['waits_for'])} left the RCU reader."
+        else:
+            yield f"{root} is to be freed; no RCU reader is in the way."
+
+
+def _moves(board: Mapping[str, Any]) -> Iterator[str]:
+    for actor in board["actors"]:
+        name, status = actor["name"], actor["status"]
+        if status == "ready":
+            yield f"{name} can move; next: {actor['next']}."
+        elif status == "done":
+            yield f"{name} is done: its function has returned."
+        elif board["broken"] and not actor["reason"].startswith("waits"):
+            yield f"{name} moves no more: {actor['reason']}."
+        else:
+            yield f"{name} {actor['reason']}."
+    statuses = [actor["status"] for actor in board["actors"]]
+    if "blocked" in statuses and "ready" not in statuses and not board["broken"]:
+        yield "Nobody can move."
+
+
+def _properties(board: Mapping[str, Any], judged: Mapping[str, Any] | None) -> Iterator[str]:
+    broken = board["broken"]
+    if broken:
+        yield f"{broken['property']} is broken: {broken['sentence']}"
+        return
+    yield f"Nothing is broken in the {_count(board['step'], 'step')} taken so far."
+    if judged is None:
+        yield "What can still break is not worked out here: ask for the judgement of next steps."
+        return
+    yield f"{judged['here'][0].upper()}{judged['here'][1:]}."
+    if judged["open"]:
+        yield f"Still open: {_and(judged['open'])}."
+    if judged["settled"]:
+        verb = "holds" if len(judged["settled"]) == 1 else "hold"
+        yield (
+            f"Open at the start and decided by now: {_and(judged['settled'])} {verb} "
+            "whatever comes."
+        )
+
+
+def _and(words: Any, last: str = "and") -> str:
+    words = list(words)
+    return ", ".join(words[:-1]) + (f" {last} " if words[1:] else "") + "".join(words[-1:])
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
