@@ -70,6 +70,24 @@ class Verdict:
         """The shortest trace that breaks `property`, or None."""
         return None if self.property is None else self.traces[self.property]
 
+    @cached_property
+    def endless(self):
+        """
+        A shortest trace to a state from which not everybody can get done any more, or None.
+
+        Nothing breaks in a loop without an end, so a protocol that holds may still have one. Asked
+        of a verdict that holds only (else None); takes about as long as the check did.
+        """
+        if self.status != "holds" or self.exploration.reductions.symmetry:
+            return None
+        from .search.graph import stranded
+        from .search.guard import way_to
+
+        number = stranded(self.exploration)
+        if number is None:
+            return None
+        return trace_along(self, way_to(self.exploration, number))
+
     def __str__(self) -> str:
         return text(self)
 
@@ -107,11 +125,17 @@ class Traces:
 
 def make_trace(verdict: Verdict, name: str):
     """Return the shortest trace to `name`, replayed step by step through the machine."""
-    from .replay.session import Session
     from .search.shortest import schedule
 
+    return trace_along(verdict, schedule(verdict.exploration, name))
+
+
+def trace_along(verdict: Verdict, path: list[int]):
+    """Return the trace of the actors in `path`, a step each as the search counts them."""
+    from .replay.session import Session
+
     session = Session(_subject=verdict.subject, _mode=verdict.exploration.reductions.mode)
-    for actor in schedule(verdict.exploration, name):
+    for actor in path:
         session.step(actor)
     return session.trace()
 

@@ -111,9 +111,9 @@ def _run(case: Case, code) -> Outcome:
         if name in verdict.advice:
             sentence = find(name).sentence
             return Outcome(case, WRONG, verdict, name, sentence, verdict.traces[name])
-    endless = never_ends(code, case.base, case.world())
+    endless = never_ends(verdict)
     if endless:
-        return Outcome(case, WRONG, verdict, "never ends", endless)
+        return Outcome(case, WRONG, verdict, "never ends", *endless)
     return Outcome(case, RIGHT, verdict)
 
 

@@ -126,3 +126,26 @@ def distances(first, target, ends, wanted, into, source, steps, broken, line):
                 tail += 1
             elif steps[other] == steps[number] + 1 and broken[number] < broken[other]:
                 broken[other] = broken[number]
+
+
+@kernel
+def reach_an_end(first, into, source, done, line):
+    """
+    Mark the states from which one without any step can be reached.
+
+    done : bool[count], modified in place; line : int32[count], scratch
+    """
+    count, head, tail = first.size - 1, 0, 0
+    for number in range(count):
+        done[number] = first[number] == first[number + 1]
+        if done[number]:
+            line[tail] = number
+            tail += 1
+    while head < tail:
+        number = line[head]
+        head += 1
+        for edge in range(into[number], into[number + 1]):
+            if not done[source[edge]]:
+                done[source[edge]] = True
+                line[tail] = source[edge]
+                tail += 1

@@ -43,6 +43,23 @@ def graph(found: Exploration, wanted: tuple[str, ...] = codes.PROPERTIES) -> Gra
 
     Raises BadValueError if the exploration used symmetry: its edges permute actors.
     """
+    from . import _edges
+
+    first, actor, target, ends = edges(found)
+    into, source = turned(first, target)
+    steps, line = (np.zeros(found.states, np.int32) for _ in range(2))
+    broken = np.zeros(found.states, np.int16)
+    asked = np.array([name in wanted for name in codes.PROPERTIES])
+    _edges.distances(first, target, ends, asked, into, source, steps, broken, line)
+    return Graph(first, actor, target, steps, broken)
+
+
+def edges(found: Exploration) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """
+    Return (first, actor, target) as in `Graph`, and the property each state without a step breaks.
+
+    Raises BadValueError if the exploration used symmetry: its edges permute actors.
+    """
     from ..vm import _memo
     from . import _edges
 
@@ -53,18 +70,37 @@ def graph(found: Exploration, wanted: tuple[str, ...] = codes.PROPERTIES) -> Gra
     first = np.zeros(found.states + 1, np.int32)
     actor, target = np.zeros(many, np.int8), np.zeros(many, np.int32)
     ends = np.zeros(found.states, np.int16)
-    edges = _edges.edges(
+    count = _edges.edges(
         image.im, image.mem, arrays.states, found.states, arrays.table, arrays.control,
         _memo.scratch(image.im), arrays.places, arrays.entries, first, actor, target, ends,
     )  # fmt: skip
-    actor, target = actor[:edges].copy(), target[:edges].copy()
-    into, source = np.zeros(found.states + 1, np.int32), np.zeros(edges, np.int32)
+    return first, actor[:count].copy(), target[:count].copy(), ends
+
+
+def turned(first: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the edges turned around: each state's first edge into it, where each comes from."""
+    from . import _edges
+
+    into, source = np.zeros(first.size, np.int32), np.zeros(target.size, np.int32)
     _edges.backwards(first, target, into, source)
-    steps, line = (np.zeros(found.states, np.int32) for _ in range(2))
-    broken = np.zeros(found.states, np.int16)
-    asked = np.array([name in wanted for name in codes.PROPERTIES])
-    _edges.distances(first, target, ends, asked, into, source, steps, broken, line)
-    return Graph(first, actor, target, steps, broken)
+    return into, source
+
+
+def stranded(found: Exploration) -> int | None:
+    """
+    Return the first state, in the order they were found, from which no end can be reached.
+
+    An end is a state without any step. In a finished search without a violation a stranded state
+    means that somebody runs for ever, whoever moves when. None if there is none.
+    """
+    from . import _edges
+
+    first, _, target, _ = edges(found)
+    into, source = turned(first, target)
+    done, line = np.zeros(found.states, np.bool_), np.zeros(found.states, np.int32)
+    _edges.reach_an_end(first, into, source, done, line)
+    lost = np.flatnonzero(~done)
+    return int(lost[0]) if lost.size else None
 
 
 def number_of(found: Exploration, state: np.ndarray) -> int | None:
