@@ -264,6 +264,9 @@ class Graph(Reader):
     def call(self, e, k):
         """A primitive, a function of the program, or the program's work function."""
         name = self.program.work_function if e.func.id == "run_work" else e.func.id
+        if name is None:
+            # nothing is ever queued: the work is worth its argument, and no worker gets here
+            return self.expression(e.args[0], k)
         if name not in self.program.functions:
             return self.operate(name, e.args, k)
         parameters = [a.arg for a in self.program.functions[name].args.args]

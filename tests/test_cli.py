@@ -364,7 +364,8 @@ def test_protocols_are_listed_and_shown(capsys):
 def test_scenarios_are_listed(capsys):
     assert main(["scenarios"]) == 0
     said = capsys.readouterr().out
-    assert "three-vcpus       3 vCPUs, 1 fault each, 2 memslot updates, 3 SPTEs a table" in said
+    row = next(line for line in said.splitlines() if line.startswith("three-vcpus "))
+    assert row.split(maxsplit=1)[1] == ("3 vCPUs, 1 fault each, 2 memslot updates, 3 SPTEs a table")
     assert main(["scenarios", "--json"]) == 0
     assert {"default", "small"} <= {each["name"] for each in json.loads(capsys.readouterr().out)}
 

@@ -63,3 +63,4 @@ def _search() -> None:
             replay(verdict.trace.code)
     guard("def invariant(kvm):\n    return not kvm.arch.mmu_valid_gen\n", scenario="small")
     outlook(Session("lost-update"))
+    check("mark-xchg").endless  # noqa: B018 (asking for it is what takes the kernel)
