@@ -25,7 +25,7 @@
 # - write v5.17's invalidation and the request that goes with it, in the one order that works;
 # - produce the interleaving that breaks a wrong order, and state the invariant that all wrong
 #   orders break;
-# - say why two fast zaps must not run at the same time.
+# - say why two fast zaps must not run at the same time, and what makes a processor forget a root.
 #
 # **Time:** about 70 minutes. **Before you start:** labs 02 (roots and their reference counts) and
 # 03 (the fault path). Every word that is needed is explained again below.
@@ -41,6 +41,7 @@ ex2 = labs.exercise("lab04.ex2")
 ex3 = labs.exercise("lab04.ex3")
 ex4 = labs.exercise("lab04.ex4")
 ex5 = labs.exercise("lab04.ex5")
+ex6 = labs.exercise("lab04.ex6")
 f"tdplib {tdplib.__version__}: ready"
 
 # %% [markdown]
@@ -444,16 +445,69 @@ report5
 # ex5.hint()
 
 # %% [markdown]
-# **What was not checked.** The simulated roots have one level and two entries. There is no *TLB*
-# (the processor's own memory of translations), so the one remote flush at the end of v5.17's walk
-# is left out. The shadow MMU, whose zap may yield in the middle of the write section, is left out
-# too; in the kernel the request must also come before that. A request sets bits only, and waits for
-# nobody.
+# ## 10. Exercise 6: what the processor remembers
 #
-# ## 10. Recap
+# One thing in section 2 was said too briefly. A processor keeps the translations it has used in its
+# *TLB*, and asks there before it asks any table (lab 03). So an empty table is not enough. The whole
+# promise is: when the fast zap returns, no root from before has a present SPTE, **and no vCPU uses a
+# translation from one of them any more**. The check calls the second half `tlb-complete`.
 #
-# 1. When the fast zap returns, no root from before has a present SPTE. It may still exist, and a
-#    vCPU may still point at it.
+# {{question lab04.q5}}
+
+# %%
+labs.predict("lab04.q5", "")
+
+# %%
+only = ("tlb-complete",)  # what you broke in exercise 3 breaks sooner: look past it
+draw(check("request-first", scenario="tlb", properties=only))
+
+# %% [markdown]
+# In the scenario `tlb` the vCPU has a TLB, and its guest uses its page twice. Each use is one step: it
+# goes through, or it faults, or a request is pending and must be served first. Look at the last step:
+# the SPTE is gone, the update is done, and the guest's access goes through.
+#
+# So the request has a second task. It makes a vCPU drop its root, and before that it gets the vCPU
+# *out of the guest*: a vCPU that runs there is kicked, and whoever raises the request waits until it
+# is out (read at commit 22b94c4b63eb, in v5.18). Being out is not forgetting, though. That comes when
+# the vCPU loads another root: in v5.18 this ends with a flush of its own TLB. On these two the zap of
+# a root relies; in v5.18 it flushes nothing itself.
+#
+# {{exercise lab04.ex6}}
+
+
+# %% nbgrader={"grade": false, "grade_id": "lab04-ex6", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def kvm_mmu_load(vcpu):
+    """Give the vCPU a root, an existing one of the same role or a new one."""
+    write_lock(vcpu.kvm.mmu_lock)
+    vcpu.arch.mmu.root = kvm_tdp_mmu_get_vcpu_root_hpa(vcpu)
+    write_unlock(vcpu.kvm.mmu_lock)
+    ### BEGIN SOLUTION
+    flush_tlb_current(vcpu)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "lab04-ex6-check", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report6 = ex6.check(kvm_mmu_load)
+### BEGIN HIDDEN TESTS
+report6.require()
+### END HIDDEN TESTS
+report6
+
+# %%
+# ex6.hint()
+
+# %% [markdown]
+# **What was not checked.** The simulated roots have one level and two entries. Only in exercise 6
+# have the vCPUs a TLB; the one remote flush at the end of v5.17's walk is left out there too, and so
+# is the flush when a vCPU moves to another processor, on which the kernel relies as well. The shadow
+# MMU, whose zap may yield in the middle of the write section, is left out; in the kernel the
+# request must also come before that. A request sets bits only: that the kernel waits until a vCPU is
+# out of the guest shows here in that no guest goes on while a request is pending.
+#
+# ## 11. Recap
+#
+# 1. When the fast zap returns, no root from before has a present SPTE, and no vCPU uses a translation
+#    from one. Such a root may still exist, and a vCPU may still point at it.
 # 2. Mark and tell in one write section, in that order; then unlock; then zap, with `mmu_lock` for
 #    read, yielding.
 # 3. A request is served once. Whoever takes it must find the bit set; whoever can see the bit must
@@ -463,7 +517,7 @@ report5
 # 5. That sign does not say *whose* mark it is. `slots_lock` lets one fast zap run at a time, from
 #    its first mark to its last put.
 #
-# ## 11. Where to read the real code
+# ## 12. Where to read the real code
 #
 # All in `arch/x86/kvm/mmu/`, v5.17, the tree before the series of March 2022:
 #
@@ -473,6 +527,7 @@ report5
 # | the two walks | `tdp_mmu.c`: `kvm_tdp_mmu_invalidate_all_roots()`, `kvm_tdp_mmu_zap_invalidated_roots()` |
 # | serving the request | `mmu.c`: `kvm_mmu_free_obsolete_roots()`, from v5.18 on (527d5cd7eece) |
 # | the test in the fault | `mmu.c`: `is_page_fault_stale()`, a955cad84cda |
+# | the flush at root load | `mmu.c`: `kvm_mmu_load()`, as of v5.18 |
 #
 # It did not stay like this. In v5.18 each marked root goes onto a queue, which *is* a record of
 # what has been marked (labs 06 and 07). Since 2024 user space can ask KVM not to throw all roots

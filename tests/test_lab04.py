@@ -10,7 +10,7 @@ from tdplib.labs.judge import judge
 from tdplib.labs.report import RIGHT, WRONG
 from tdplib.replay import Session
 
-EX1, EX2, EX3, EX4, EX5 = load_lab("lab04").exercises
+EX1, EX2, EX3, EX4, EX5, EX6 = load_lab("lab04").exercises
 
 MARK = "    kvm_tdp_mmu_invalidate_all_roots(kvm)\n"
 TELL = "    kvm_make_all_cpus_request(kvm, KVM_REQ_MMU_FREE_OBSOLETE_ROOTS)\n"
@@ -127,6 +127,19 @@ def test_the_sly_near_miss_needs_a_vcpu_that_looks_without_the_lock():
     assert check("request-then-mark").property == "no-invalid-root-loaded"
 
 
+def test_an_early_request_lets_the_guest_use_what_was_zapped():
+    trace = check("request-first", scenario="tlb", properties=("tlb-complete",)).trace
+    assert trace.broken == "tlb-complete", "the answer to question 5"
+    assert trace.steps[-1].actor_name == "vCPU 0"
+    assert trace.steps[-2].actor_name == "update 0", "it has returned"
+
+
+def test_the_flush_of_everybody_is_more_than_is_asked():
+    report = judge(EX6, EX6.stub + "    kvm_flush_remote_tlbs(vcpu.kvm)\n")
+    assert report.status == WRONG
+    assert "one vCPU that changes its root" in str(report)
+
+
 WRONG_1 = {
     "no reference": (walk("root.role.invalid = 1"), {"no-use-after-free"}),
     "never marked": (walk("kvm_tdp_mmu_get_root(root)"), {"zap-complete"}),
@@ -180,10 +193,26 @@ WRONG_5 = {
         {"lockdep", "no-deadlock"},
     ),
 }
+WRONG_6 = {
+    "only where there is no root": (
+        EX6.stub + "    if vcpu.arch.mmu.root is None:\n        flush_tlb_current(vcpu)\n",
+        {"tlb-complete"},
+    ),
+    "only for a second user": (
+        EX6.stub
+        + "    if refcount_read(vcpu.arch.mmu.root.tdp_mmu_root_count) > 1:\n"
+        + "        flush_tlb_current(vcpu)\n",
+        {"tlb-complete"},
+    ),
+    "never dropped": (
+        EX6.stub.replace("    write_unlock(vcpu.kvm.mmu_lock)\n", "    flush_tlb_current(vcpu)\n"),
+        {"lockdep", "no-deadlock"},
+    ),
+}
 
 
 def wrong_answers():
-    for record, answers in ((EX1, WRONG_1), (EX2, WRONG_2), (EX5, WRONG_5)):
+    for record, answers in ((EX1, WRONG_1), (EX2, WRONG_2), (EX5, WRONG_5), (EX6, WRONG_6)):
         for name, (text, expected) in answers.items():
             yield pytest.param(record, text, expected, id=f"{record.id}: {name}")
 
