@@ -14,7 +14,8 @@ LAYERS = {
     # 0: what knows nothing
     "_jit": 0, "_jit_cache": 0, "_sources": 0, "errors": 0, "": 0,
     # 1: bits, and names that need none
-    "words": 1, "words.bits": 1, "words.gfn": 1, "words.role": 1, "words.spte": 1,
+    "words": 1, "words.bits": 1, "words.gfn": 1, "words.glossary": 1, "words.role": 1,
+    "words.spte": 1,
     # 2: simulated memory
     "machine": 2, "machine._pagetable_kernels": 2, "machine._refcount_kernels": 2,
     "machine._refcount_rules": 2, "machine._zap_kernels": 2, "machine.pagetable": 2,
@@ -53,7 +54,7 @@ LAYERS = {
     "widgets": 9, "widgets.interleaver": 9, "widgets.snapshot": 9,
     "labs": 9, "labs.breaking": 9, "labs.build": 9, "labs.changes": 9, "labs.detours": 9,
     "labs.cost": 9, "labs.measure": 9,
-    "labs.ending": 9, "labs.exercise": 9, "labs.guarding": 9, "labs.lexicon": 9,
+    "labs.ending": 9, "labs.exercise": 9, "labs.guarding": 9,
     "labs.hints": 9,
     "labs.judge": 9, "labs.learner": 9, "labs.mutants": 9, "labs.mutations": 9,
     "labs.mutations_atomic": 9, "labs.page": 9, "labs.proofs": 9,

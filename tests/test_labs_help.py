@@ -13,10 +13,11 @@ import pytest
 
 import tdplib
 from tdplib import labs
-from tdplib.labs import lexicon, progress
+from tdplib.labs import progress
 from tdplib.labs.exercise import LabError, lab_names, load_lab
 from tdplib.labs.page import Page
 from tdplib.labs.report import RIGHT, WRONG
+from tdplib.words import glossary
 
 ROOT = Path(__file__).parents[1]
 EXERCISES = [record for name in lab_names() for record in load_lab(name).exercises]
@@ -224,14 +225,14 @@ def test_a_writer_that_is_killed_in_the_middle_of_a_write_leaves_a_whole_file(mi
 
 
 def test_every_word_is_explained_once_and_leads_to_words_that_exist():
-    entries = lexicon.entries()
+    entries = glossary.entries()
     spelt = [name.lower() for entry in entries for name in (entry.word, *entry.also)]
     assert len(set(spelt)) == len(spelt)
     for entry in entries:
         assert entry.meaning.endswith(".")
         assert entry.word not in entry.see
         for other in entry.see:
-            assert lexicon.find(other).word == other
+            assert glossary.find(other).word == other
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from tdplib.errors import BadValueError, TdplibError
-from tdplib.words import GLOSSARY, gfn, role, spte
+from tdplib.words import gfn, glossary, role, spte
 from tdplib.words.bits import Field, Layout
 
 ALL_LAYOUTS = [*role.LAYOUTS.values(), *spte.FORMATS.values(), spte.MMIO]
@@ -340,5 +340,5 @@ def test_bad_gfn_arguments_are_refused(call, text):
 
 def test_glossary_has_the_short_names():
     needed = {"as_id", "gfn", "level", "pfn", "role", "root", "slot", "sp", "SPTE", "zap", "gift"}
-    assert needed <= set(GLOSSARY)
-    assert all(text and not text.endswith(".") for text in GLOSSARY.values())
+    assert needed <= {entry.word for entry in glossary.entries()}
+    assert all(entry.meaning.endswith(".") for entry in glossary.entries())

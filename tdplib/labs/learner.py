@@ -126,7 +126,7 @@ def glossary(word: str | None = None) -> Note:
     >>> print(glossary("gfn"))                          # doctest: +ELLIPSIS
     **gfn**: Guest frame number: the number of a page of guest memory...
     """
-    from tdplib.labs.lexicon import find, page_text
+    from tdplib.words.glossary import find, page_text
 
     return Note(page_text() if word is None else str(find(word)))
 

@@ -1,15 +1,17 @@
-"""The glossary: every short name of the course, explained once, in `data/glossary.toml`."""
+"""The glossary: every short name of the course, explained once, in `glossary.toml` beside this."""
 
 from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-from tdplib.errors import nearest
-from tdplib.labs.exercise import DATA, LabError
+from tdplib.errors import BadValueError, nearest
 
 __all__ = ["Entry", "entries", "find", "page_text"]
+
+TEXT = Path(__file__).with_suffix(".toml")
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Entry:
 @cache
 def entries() -> tuple[Entry, ...]:
     """Return all entries, in alphabetical order."""
-    raw = tomllib.loads((DATA / "glossary.toml").read_text(encoding="utf-8"))
+    raw = tomllib.loads(TEXT.read_text(encoding="utf-8"))
     found = []
     for word, entry in raw.items():
         lists = {key: tuple(entry.get(key, ())) for key in ("also", "see")}
@@ -40,11 +42,11 @@ def entries() -> tuple[Entry, ...]:
 
 
 def find(word: str) -> Entry:
-    """Return the entry of a word, in whatever case; raise `LabError` if there is none."""
+    """Return the entry of a word, in whatever case; raise `BadValueError` if there is none."""
     known = {name.lower(): entry for entry in entries() for name in (entry.word, *entry.also)}
     if word.lower() not in known:
         hint = nearest(word.lower(), known)
-        raise LabError(f"the glossary has no word {word!r}{hint}; `glossary()` shows all")
+        raise BadValueError(f"the glossary has no word {word!r}{hint}; `glossary()` shows all")
     return known[word.lower()]
 
 
