@@ -195,7 +195,8 @@ _STYLE = """\
 .tdp-compare{--edge:light-dark(#d5d9df,#3a4049);--soft:light-dark(#565d68,#a9b1bc);
 --bad:light-dark(#b3161b,#ff9a94);--mark:light-dark(#fff3d6,#3d3017);color-scheme:light dark;
 --ground:var(--jp-layout-color1,light-dark(#fff,#15181d));background:var(--ground);
-padding:10px 12px;color:var(--jp-ui-font-color0,light-dark(#14171c,#eef0f3));font:13px/1.45 system-ui,sans-serif}
+padding:10px 12px;color:var(--jp-ui-font-color0,light-dark(#14171c,#eef0f3));
+font:13px/1.45 system-ui,sans-serif}
 body[data-jp-theme-light="true"] .tdp-compare{color-scheme:light}
 body[data-jp-theme-light="false"] .tdp-compare{color-scheme:dark}
 .tdp-compare p{margin:0 0 4px}
