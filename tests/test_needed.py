@@ -43,7 +43,8 @@ def breaks(path, broken, name=NAME):
     return session.broken() is not None and session.broken().name == broken
 
 
-SEEDS = [seed for seed in range(120) if wandering(seed) is not None][:6]
+SEEDS = (13, 26, 275, 280)
+"""Paths that break it: of the last two more can go than whole actors, of 275 single steps too."""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
