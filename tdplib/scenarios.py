@@ -274,6 +274,7 @@ DEFAULTS: dict[str, Scenario] = {
         _CURSOR,
     ),
     "zap-race": Scenario(name="race", vcpus=1, updates=1, entries=1, unload=0, workers=0),
+    "roots-emptied": Scenario(name="roots-beside-a-walk", updates=1),
     "roots-plain-inc": Scenario(name="roots-one-mode", vcpus=1, updates=1),
     **dict.fromkeys(
         ("guest-entry", "request-first", "request-then-mark", "request-late", "mark-late"),

@@ -161,6 +161,12 @@ WRONG_ANSWERS = {
     ),
     "no get": ("lab02.ex3", GET + "    return True\n", None),
     "always refused": ("lab02.ex3", GET + "    return False\n", None),
+    "one try": (
+        "lab02.ex3",
+        GET + "    n = refcount_read(root.tdp_mmu_root_count)\n"
+        "    return n != 0 and cmpxchg(root.tdp_mmu_root_count, n, n + 1) == n\n",
+        "zap-complete",
+    ),
     "taken and denied": (
         "lab02.ex3",
         GET + "    refcount_inc_not_zero(root.tdp_mmu_root_count)\n    return False\n",

@@ -86,6 +86,13 @@ WORLDS: tuple[Row, ...] = (
         (("reader", "list reader"),),
     ),
     Row(
+        "roots-emptied",
+        "an update that looks in the end whether it has emptied every root",
+        "world",
+        "roots",
+        Expected("holds", wasted_zap=False),
+    ),
+    Row(
         "roots-plain-inc",
         "a get that raises the count without looking at it",
         "world",
