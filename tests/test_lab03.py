@@ -216,6 +216,16 @@ def test_wrong_answers_are_wrong_and_explained(name):
         (guard("return True"), "asks for too little"),
         (guard("return root is None or not root.retired"), "asks for too much"),
         (guard("return not root.retired"), "itself breaks no-oops"),
+        *(
+            (
+                guard(
+                    f"return root is None or root.cursor <= {entry} or not"
+                    f" root.spt[{entry}] & SPTE_MMU_PRESENT_MASK",
+                ),
+                "asks for too little",
+            )
+            for entry in (0, 1)
+        ),
         (
             guard(
                 "if root is not None and root.retired:",
