@@ -198,7 +198,7 @@ for word, level in (
 #
 # Where a processor has no A bit, KVM can find out whether a page is used by taking R, W and X away,
 # so that the next access faults. Nothing is left of the access bits, but the SPTE is still *present*:
-# bit 11 says so. What was taken away is put aside in bits 54 and 56.
+# bit 11 says so. R and X are put aside, in bits 54 and 56.
 
 # %%
 tracked = spte.pack(present=1, pfn=0xABC, ad_type=1, saved_read=1, saved_execute=1)

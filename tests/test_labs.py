@@ -493,6 +493,17 @@ def test_an_undecided_report_gives_no_points_and_names_the_bound():
     assert report.points == 0
     assert "nothing is proved" in str(report)
     assert "(states, time)" in str(report)
+    assert "without end" in str(report)
+
+
+def test_a_product_in_a_loop_is_told_what_a_local_can_hold():
+    record = load_lab("lab01").exercises[0]
+    text = record.stub.replace(
+        "    # your code here\n    raise NotImplementedError",
+        "    size = 1\n    while level > 1:\n        size *= 512\n        level -= 1\n"
+        "    return gfn // size % 512",
+    )
+    assert "no more than 255" in str(judge(record, text))
 
 
 def test_a_report_is_neither_true_nor_false():

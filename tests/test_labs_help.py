@@ -13,7 +13,6 @@ import pytest
 
 import tdplib
 from tdplib import labs
-from tdplib.errors import BadValueError
 from tdplib.labs import progress
 from tdplib.labs.exercise import LabError, lab_names, load_lab
 from tdplib.labs.page import Page
@@ -247,5 +246,5 @@ def test_the_short_names_of_the_course_are_there(word):
 
 
 def test_an_unknown_word_gets_the_nearest():
-    with pytest.raises(BadValueError, match="did you mean 'memslot'"):
+    with pytest.raises(LabError, match="did you mean 'memslot'"):
         labs.glossary("memslots")

@@ -235,9 +235,12 @@ def _covered(outcomes):
 
 
 def _undecided(outcome):
-    bound = ", ".join(outcome.verdict.stopped_by)
+    bounds = outcome.verdict.stopped_by
+    cause = "A value that grows without end in a loop is the usual cause."
+    if "value" in bounds:
+        cause = "The usual cause is a local that grows in a loop: it can hold no more than 255."
     return [
-        f"{outcome.case.says}: the search stopped at a bound ({bound}).",
+        f"{outcome.case.says}: the search stopped at a bound ({', '.join(bounds)}).",
         "So nothing is proved, neither for nor against your code.",
-        "A value that grows without end in a loop is the usual cause.",
+        cause,
     ]

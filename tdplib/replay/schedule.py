@@ -126,7 +126,7 @@ def read(code: str) -> Schedule:
         raise ScheduleError(
             f"schedule: {str(code)[:80]!r} is not a schedule code; "
             "expected protocol/scenario/digits:steps, such as "
-            "v5.18/default/1f3a9c:2ab3c, as `check` prints it"
+            "v5.18/default/1f3a9c:2ab3c, as `check` prints it; copy all of it, to the last letter"
         )
     from ..protocols import every_name
 
