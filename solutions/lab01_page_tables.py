@@ -395,8 +395,8 @@ report5
 # %% [markdown]
 # ## 10. By hand: large pages, and how long a zap takes
 #
-# A leaf may stand at level 2 or 3: one SPTE for 2M or 1G, and no tables below it. (1G is the largest
-# that KVM uses.) Try it with a fresh tree: one gigabyte as one large page.
+# A leaf may stand at level 2 or 3: one SPTE for 2M or 1G, and no tables below it. (1G is the
+# largest that KVM uses in v5.18.) Try it with a fresh tree: one gigabyte as one large page.
 
 # %%
 pool = PageTables()

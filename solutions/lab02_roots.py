@@ -22,7 +22,7 @@
 # **What you will be able to do**
 #
 # - take a role word apart by hand, and say when two roots are the same one;
-# - write how a root is found, got and put, in the first form the kernel gave it;
+# - write how a root is found, got and put, in the form of v5.17;
 # - show an interleaving in which a reference is taken from a count of zero, and say what makes that
 #   impossible;
 # - state an invariant, and have it tried on right versions and wrong ones.
@@ -233,8 +233,9 @@ labs.predict("lab02.q3", "")
 # writer, until vCPU 1 is through.
 #
 # When can a *reader* come by? In v5.17 and v5.18 a vCPU drops its root with the lock held for write,
-# and nobody does. But the fast zap of v5.17 and the worker of v5.18 put with the lock held for read,
-# and from 6.9 on (576a15de8d29) so do the vCPUs. From 6.6 on (0df9dab891ff) the fast zap walks over
+# and nobody does. But the *fast zap* of v5.17 (what an update does with all roots, lab 04) and the
+# *worker* of v5.18 (a kernel thread that zaps roots, lab 06) put with the lock held for read, and from
+# 6.9 on (576a15de8d29) so do the vCPUs. From 6.6 on (0df9dab891ff) the fast zap walks over
 # all roots, the invalid ones too, with the lock held for read, and takes a reference to each before
 # it looks further. Our stage has both: puts and a walk, side by side.
 
@@ -328,7 +329,7 @@ report3
 # %% [markdown]
 # ## 8. Exercise 4: the last put
 #
-# The put of v5.17 is the first form, and the simplest: whoever gives the last reference back takes
+# The put of v5.17 is the simplest of the course: whoever gives the last reference back takes
 # the root apart on the spot.
 #
 # {{exercise lab02.ex4}}
@@ -467,7 +468,7 @@ report5
 # | the role | `include/asm/kvm_host.h`: `union kvm_mmu_page_role` |
 # | lookup and birth | `kvm/mmu/tdp_mmu.c`: `kvm_tdp_mmu_get_vcpu_root_hpa()` |
 # | get | `kvm/mmu/tdp_mmu.h`: `kvm_tdp_mmu_get_root()` |
-# | put | `kvm/mmu/tdp_mmu.c`: `kvm_tdp_mmu_put_root()`; its first form is in v5.17 |
+# | put | `kvm/mmu/tdp_mmu.c`: `kvm_tdp_mmu_put_root()`; exercise 4's form is that of v5.17 |
 # | the walk with references | `kvm/mmu/tdp_mmu.c`: `tdp_mmu_next_root()` |
 #
 # Here: `tdplib/protocols/worlds/roots.py`, and `tdplib/words/role.py` for the bits of each version.

@@ -55,7 +55,9 @@ f"tdplib {tdplib.__version__}: ready"
 # | **get**, **put** | take a reference to a root, give it back. A get fails if the count is zero |
 # | **defunct** | a root that is still valid but has lost its last reference |
 # | **worker**, **queue** | in v5.18 a kernel thread zaps the roots that are put on its queue, one after the other, and then puts each of them |
+# | **memslot update** | the host's user space changes which memory the guest has; all roots are marked invalid and zapped for it |
 # | **`mmu_lock`** | guards the tables. Many may hold it for read, or one for write |
+# | **RCU** | a way to read without a lock: memory is freed only after everybody who was reading has left |
 # | **plain** read or write | an ordinary access in C: reading a word, changing it and writing it back are three things, and others can come in between |
 # | **`xchg(field, value)`** | store a value and get the old one, in one step that nobody can divide |
 # | **`cmpxchg(field, old, new)`** | store `new` only if the field still holds `old`; gives what was there, in one step |
