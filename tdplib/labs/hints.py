@@ -162,15 +162,25 @@ def _last_step(report, stage):
 
 def _roots(board):
     """One line a root: what can be known of it at that moment."""
-    lines = []
-    for root in board["roots"]:
-        live = sum(1 for spte in root["sptes"] if spte["present"])
-        lines.append(
-            f"- {root['name']}: {'invalid' if root['role']['invalid'] else 'valid'}, "
-            f"count {root['refcount']}, {live} present SPTE{'' if live == 1 else 's'}, "
-            f"{_place(root)}, `tdp_mmu_async_data` {'set' if root['async_data'] else 'not set'}"
-        )
+    lines = [f"- {root['name']}: {_known(root, board['uses'])}" for root in board["roots"]]
     return "\n".join(lines) or "- no root yet"
+
+
+def _known(root, uses):
+    """What a root is like; of the queue and its data only where the program has them."""
+    if root["state"] == "freed":
+        return "freed"
+    live = sum(1 for spte in root["sptes"] if spte["present"])
+    facts = [
+        "invalid" if root["role"]["invalid"] else "valid",
+        f"count {root['refcount']}",
+        f"{live} present SPTE{'' if live == 1 else 's'}",
+    ]
+    if uses["queue"]:
+        facts.append(_place(root))
+    if uses["async_data"]:
+        facts.append(f"`tdp_mmu_async_data` {'set' if root['async_data'] else 'not set'}")
+    return ", ".join(facts)
 
 
 def _place(root):
