@@ -149,9 +149,11 @@ def run_function(self, node: ast.AST, args: list, name: str | None = None):
     unit, callee = self.world.functions[name]
     caller, statement = self.scope, self.node
     if len(caller.chain) >= MAX_CALL_DEPTH:
+        calls = (*caller.chain, name)
+        again = next((each for each in reversed(calls) if calls.count(each) > 1), None)
         what = (
-            f"`{name}` calls itself without a bound that can be seen here"
-            if name in caller.chain
+            f"`{again}` calls itself without a bound that can be seen here"
+            if again
             else "this call is nested too deeply"
         )
         self.fail(
