@@ -13,8 +13,22 @@ import pytest
 from tdplib import labs
 from tdplib.labs import build as building
 from tdplib.labs import progress
-from tdplib.labs.exercise import DATA, HINT_STAGES, LabError, lab_names, load_lab, read_lab
-from tdplib.labs.judge import judge, why_beside_the_point, why_not_attempted, why_refused
+from tdplib.labs.exercise import (
+    DATA,
+    HINT_STAGES,
+    LabError,
+    find_exercise,
+    lab_names,
+    load_lab,
+    read_lab,
+)
+from tdplib.labs.judge import (
+    _protocol_functions,
+    judge,
+    why_beside_the_point,
+    why_not_attempted,
+    why_refused,
+)
 from tdplib.labs.report import NOT_ATTEMPTED, NOT_LANGUAGE, RIGHT, WRONG, Outcome, Report
 from tdplib.labs.sources import Region, check_markers, read_source, split_regions
 from tdplib.lang.source import unit_from
@@ -411,6 +425,15 @@ def test_comments_and_docstrings_are_no_attempt(text):
 def test_an_empty_function_is_no_attempt(body):
     text = f"def kvm_tdp_mmu_invalidate_all_roots(kvm):\n    {body}\n"
     assert judge(EX1, text).status == NOT_ATTEMPTED
+
+
+def test_a_helper_must_not_replace_a_function_of_any_case():
+    """The world of the last case is no more the learner's to change than that of the first."""
+    record = find_exercise("lab10.ex4")
+    code = record.stub.replace("raise NotImplementedError", "kvm = None")
+    tree = unit_from(code + "def is_not_urgent(kvm, root):\n    return False\n").tree
+    assert "is_not_urgent" not in _protocol_functions(record.cases[0].base)
+    assert "`is_not_urgent` is not yours to change" in why_refused(record, tree)
 
 
 def test_a_left_over_raise_is_told():

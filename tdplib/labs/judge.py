@@ -140,7 +140,7 @@ def why_refused(exercise: Exercise, tree: ast.Module) -> str | None:
     if missing:
         found = ", ".join(f"`{name}`" for name in defined) or "no function"
         return f"This exercise asks for `{missing[0]}`; found {found}."
-    theirs = _protocol_functions(exercise.cases[0].base)
+    theirs = frozenset().union(*(_protocol_functions(case.base) for case in exercise.cases))
     for name in defined:
         if name in theirs and name not in exercise.replaces:
             return (
