@@ -123,6 +123,10 @@ draw(no_skip)
 #
 # After it the fast zap itself, with `mmu_lock` held for read, walks over all roots, zaps those with
 # the flag, clears the flag, and gives the TDP MMU's reference back.
+#
+# The walk is `tdp_mmu_next_root(kvm, prev, shared, only_valid)`: it gives the root after `prev`, or the
+# first one for `None`. It takes a reference to the root that it gives, and gives the one to `prev` back.
+# `shared` says that `mmu_lock` is held for read, `only_valid` that invalid roots are passed by.
 
 # %% [markdown]
 # {{question lab09.q3}}
@@ -289,7 +293,8 @@ report2
 #     destroy_workqueue(kvm.arch.tdp_mmu_zap_wq)
 # ```
 #
-# In the world `teardown` the process of the VM runs its vCPU, exits, and thereby ends the VM. The reader
+# You know the world and the order from lab 06, where you wrote the right one; here you are to find the
+# shortest way into the wrong one. In the world `teardown` the process of the VM runs its vCPU, exits, and thereby ends the VM. The reader
 # is somebody else in the kernel who reads under RCU.
 
 # %%
@@ -581,7 +586,9 @@ report10
 
 # %% [markdown]
 # Version 4 solved it in another way: it gave the fast zap the same queue, so that each reference belongs to
-# a work item. When v6.6 took the queue away, the question was back, and with it the flag.
+# a work item. When v6.6 took the queue away, the question was back, and with it the flag. (v6.6 has to
+# clear it: an update there takes no new reference to a root that is invalid already. The update of this
+# world takes one to every root, each time, so here a flag that stays set does no harm.)
 #
 # **What was not checked.** As in all labs: roots of one level and few entries, and memory that everybody
 # sees in one order. The worlds leave out what is said above; their verdicts say nothing about it.

@@ -82,4 +82,5 @@ def notifier_thread(kvm, gfn):
     if kvm_tdp_mmu_zap_leafs(kvm, gfn):
         kvm_flush_remote_tlbs(kvm)
     kvm.page_is_given_away = True
+    model_notifier_returns(kvm, gfn)
     write_unlock(kvm.mmu_lock)

@@ -2,9 +2,19 @@
 
 `kvm_delete_memslot` stands for the way from the system call down to the fast zap. The form here
 takes no slots_lock and does not wait; whether all is zapped is looked at when it has returned.
+
+A vCPU that serves the request looks at its root without a lock, as in guest-entry: a request that
+comes before the marking may be served before it too, even if both stand in one write section.
 """
 
 from tdplib.lang.kernel import *
+
+
+def kvm_mmu_free_obsolete_roots(vcpu):
+    """Serve the request: drop the root if it is invalid; no lock is needed to look."""
+    root = vcpu.arch.mmu.root
+    if root is not None and root.role.invalid:
+        kvm_mmu_free_roots(vcpu)
 
 
 def kvm_mmu_zap_all_fast(kvm):

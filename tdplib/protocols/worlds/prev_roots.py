@@ -30,6 +30,12 @@ def prev_root(vcpu, i):
 
 
 def drop_prev_root(vcpu, i):
+    """Give back the root in slot `i`, if any: it is out of service. mmu_lock is held for write."""
+    WARN_ON_ONCE(prev_root(vcpu, i) is not None and not is_obsolete_root(prev_root(vcpu, i)))
+    empty_prev_root(vcpu, i)
+
+
+def empty_prev_root(vcpu, i):
     """Give back the reference that slot `i` holds, if any; mmu_lock is held for write."""
     root = prev_root(vcpu, i)
     if root is not None:
@@ -79,7 +85,7 @@ def kvm_mmu_free_roots(vcpu):
     """The vCPU ends: it drops all its roots."""
     write_lock(vcpu.kvm.mmu_lock)
     for i in range(KVM_MMU_NUM_PREV_ROOTS):
-        drop_prev_root(vcpu, i)
+        empty_prev_root(vcpu, i)
     kvm_tdp_mmu_put_root(vcpu.kvm, vcpu.arch.mmu.root, False)
     vcpu.arch.mmu.root = None
     write_unlock(vcpu.kvm.mmu_lock)
