@@ -39,11 +39,11 @@ LAYERS = {
     "properties": 6, "scenarios": 6, "protocols": 6, "protocols.table": 6, "protocols.worlds": 6,
     # 7: traces
     "replay": 7, "replay.board": 7, "replay.boardtext": 7, "replay.narrate": 7,
-    "replay.recount": 7,
+    "replay.needed": 7, "replay.recount": 7,
     "replay.schedule": 7, "replay.session": 7, "replay.stepping": 7, "replay.subject": 7,
     "replay.trace": 7, "replay.why": 7,
     # 8: the facade, and the pictures
-    "check": 8, "outlook": 8, "guard": 8,
+    "check": 8, "compare": 8, "outlook": 8, "guard": 8,
     "draw": 8, "draw._locks": 8, "draw._plan": 8, "draw._rows": 8, "draw._strip": 8,
     "draw._svg": 8, "draw.board": 8, "draw.dot": 8, "draw.page": 8, "draw.perfetto": 8,
     "draw.swimlanes": 8, "draw.figures": 8, "draw.figures._parts": 8, "draw.figures.life": 8,
@@ -51,7 +51,7 @@ LAYERS = {
     "draw.figures.tables": 8, "draw.figures.versions": 8,
     # 9: what people hold in their hands
     "figure": 9, "figure.holds": 9, "figure.lives": 9, "figure.queueing": 9,
-    "widgets": 9, "widgets.interleaver": 9, "widgets.snapshot": 9,
+    "widgets": 9, "widgets.interleaver": 9, "widgets.snapshot": 9, "widgets.terms": 9,
     "labs": 9, "labs.breaking": 9, "labs.build": 9, "labs.changes": 9, "labs.detours": 9,
     "labs.cost": 9, "labs.measure": 9,
     "labs.ending": 9, "labs.exercise": 9, "labs.guarding": 9,
@@ -62,7 +62,8 @@ LAYERS = {
     "progress": 10,
     # 10: the shell
     "doctor": 10, "cli": 10, "cli._parser": 10, "cli._say": 10, "cli._verbs": 10,
-    "cli._warming": 10, "cli.checking": 10, "cli.figures": 10, "cli.labs": 10, "cli.lists": 10,
+    "cli._warming": 10, "cli.checking": 10, "cli.comparing": 10, "cli.figures": 10, "cli.labs": 10,
+    "cli.lists": 10,
     "cli.machine": 10, "cli.playing": 10, "cli.replaying": 10, "__main__": 10,
 }  # fmt: skip
 """

@@ -19,7 +19,7 @@ from tdplib.cli import _say as say_module
 from tdplib.cli import checking, main
 from tdplib.errors import BadValueError
 
-VERBS = "protocols scenarios check replay play labs figures bench warm doctor".split()
+VERBS = "protocols scenarios check replay compare play labs figures bench warm doctor".split()
 
 
 class FakeVerdict(SimpleNamespace):

@@ -148,7 +148,7 @@ def test_each_action_replaces_the_board_whole(widget):
     assert (widget.board["step"], widget.board["steps"]) == (1, 1)
 
 
-@pytest.mark.parametrize("name", ["board", "sources", "error", "handled"])
+@pytest.mark.parametrize("name", ["board", "sources", "terms", "error", "handled"])
 def test_nobody_sets_the_traits_from_outside(widget, name):
     with pytest.raises(traitlets.TraitError):
         setattr(widget, name, type(getattr(widget, name))())

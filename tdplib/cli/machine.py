@@ -18,7 +18,7 @@ from tdplib.cli._verbs import add_verb
 
 __all__ = ["add"]
 
-BENCHES = ("search", "pagetable")
+BENCHES = ("search", "pagetable", "widget")
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -27,7 +27,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
         verbs,
         "bench",
         _bench,
-        "measure the search or the page tables (in a checkout)",
+        "measure the search, the page tables or the widget (in a checkout)",
         "tdplib bench search\ntdplib bench pagetable --json",
     )
     verb.add_argument("name", choices=BENCHES, help="what to measure")

@@ -18,11 +18,15 @@ def add(verbs: argparse._SubParsersAction) -> None:
         "replay",
         _replay,
         "replay a schedule code, as `check` prints it",
-        "tdplib replay CODE\ntdplib replay CODE --step 5\ntdplib replay CODE --pytest test_it.py",
+        "tdplib replay CODE\ntdplib replay CODE --step 5\n"
+        "tdplib replay CODE --needed --svg out.svg\n"
+        "tdplib replay CODE --pytest test_it.py",
     )
     verb.add_argument("code", help="the schedule code")
     verb.add_argument("--source", metavar="FILE", help="the kernel Python the code was found in")
     verb.add_argument("--step", type=int, metavar="N", help="show the whole state after step N")
+    about = "say which steps are needed for what it breaks; the others grey in --svg"
+    verb.add_argument("--needed", action="store_true", help=about)
     verb.add_argument("--json", action="store_true", help="the trace as JSON")
     verb.add_argument("--pytest", metavar="OUT", help="write it as a regression test")
     trace_options(verb)
@@ -69,6 +73,8 @@ def _replay(args: argparse.Namespace) -> int:
 
     own = Path(args.source) if args.source else None
     trace = replay(args.code, own)
+    if args.needed:
+        return _needed(args, trace)
     wrote = outputs(args, trace)
     if args.pytest:
         write_file(args.pytest, regression_test(trace, own and own.read_text(encoding="utf-8")))
@@ -79,6 +85,18 @@ def _replay(args: argparse.Namespace) -> int:
         _show_step(trace, args.step)
     elif not wrote:
         say(str(trace))
+    return 0
+
+
+def _needed(args: argparse.Namespace, trace: object) -> int:
+    from tdplib import draw
+    from tdplib.replay.needed import needed
+
+    found = needed(trace)
+    if args.svg:
+        write_file(args.svg, draw.swimlanes(trace, needed=found.steps))
+    else:
+        say(str(found))
     return 0
 
 

@@ -51,7 +51,7 @@ def strip_left(groups: list[list[Column]]) -> float:
     return WIDTH - strip_width(groups) + 14 - MARGIN
 
 
-def plan_of(trace: object, unfold: bool) -> Plan:
+def plan_of(trace: object, unfold: bool, needed: tuple[bool, ...] | None = None) -> Plan:
     """Measure: widths first, then what the text needs, then where each row lies."""
     boards = trace.boards()
     lanes = sorted({step.actor for step in trace.steps})
@@ -62,6 +62,9 @@ def plan_of(trace: object, unfold: bool) -> Plan:
     # Where both have room the effect stands beside its source line, else below it.
     code = round(width * 0.54) if width >= 470 else NUMBER
     rows = rows_of(trace, code - NUMBER - 14, width - code - 24, unfold)
+    for row in rows:
+        if needed is not None and not needed[row.index]:
+            row.leave_out()
     plan = Plan(trace, boards, lanes, lane, left, width, code, groups, rows)
     _place_rows(plan)
     return plan

@@ -65,9 +65,16 @@ class Row:
     lines: list[Line] = field(default_factory=list)
     actions: tuple = ()
     """All actions of the step."""
+    needed: bool = True
+    """Whether what the trace breaks needs this step."""
     top: float = 0
     dot: float = 0
     bottom: float = 0
+
+    def leave_out(self) -> None:
+        """Mark the row as not needed, in words too."""
+        self.needed = False
+        self.lines.insert(0, Line("where", text="not needed: the same breaks without this step"))
 
     def put(self, top: float) -> float:
         """Place the row with its upper edge at `top`; return its lower edge."""

@@ -13,7 +13,9 @@ from tdplib.draw._svg import ACTOR_COLOURS, CODE_SIZE, Svg, fit, text_width, wra
 __all__ = ["swimlanes"]
 
 
-def swimlanes(trace: object, *, unfold: bool = False) -> str:
+def swimlanes(
+    trace: object, *, unfold: bool = False, needed: tuple[bool, ...] | None = None
+) -> str:
     """
     Return `trace` as an SVG picture, 900 pixels wide.
 
@@ -25,8 +27,10 @@ def swimlanes(trace: object, *, unfold: bool = False) -> str:
     ----------
     trace : a `tdplib.replay.Trace`
     unfold : show every action of every step
+    needed : of each step whether it is needed (see `tdplib.replay.needed`); the others are grey,
+        and say so
     """
-    plan = plan_of(trace, unfold)
+    plan = plan_of(trace, unfold, needed)
     svg = Svg()
     _draw_head(svg, plan)
     if plan.rows:
@@ -234,30 +238,26 @@ def _draw_row(svg: Svg, plan: Plan, row: Row) -> None:
     x, y = plan.x(row.actor), row.dot - 8
     svg.open()
     svg.element("title", f"step {step.number}: {step.actor_name}")
-    svg.element("circle", cx=x, cy=row.dot, r=9.5, fill=_colour(row.actor))
-    svg.text(
-        x,
-        row.dot + 4,
-        str(step.number),
-        "strong small",
-        text_anchor="middle",
-        style="fill:var(--bg)",
-    )
+    ground, ink = (_colour(row.actor), "--bg") if row.needed else ("--bg", "--soft")
+    edge = {} if row.needed else {"stroke": "--soft", "stroke_dasharray": "3 2"}
+    svg.element("circle", cx=x, cy=row.dot, r=9.5, fill=ground, **edge)
+    number = {"text_anchor": "middle", "style": f"fill:var({ink})"}
+    svg.text(x, row.dot + 4, str(step.number), "strong small", **number)
     for line in row.lines:
-        _draw_line(svg, plan, line, y)
+        _draw_line(svg, plan, line, y, "" if row.needed else " soft")
         y += line.height
     svg.close()
 
 
-def _draw_line(svg: Svg, plan: Plan, line: Line, y: float) -> None:
-    """Draw one line of a row with its top at `y`."""
+def _draw_line(svg: Svg, plan: Plan, line: Line, y: float, grey: str) -> None:
+    """Draw one line of a row with its top at `y`; `grey` is the class of what is not needed."""
     left = plan.text_left + 14
     if line.kind == "where":
         svg.text(left, y + 12, line.text, "small soft")
         right = plan.text_left + plan.text_width - 10
         svg.text(right, y + 12, line.note, "small soft", text_anchor="end")
         return
-    bad = " bad strong" if line.bad else ""
+    bad = " bad strong" if line.bad else grey
     svg.text(left + 20, y + 12.5, line.number, "code soft", text_anchor="end")
     room = plan.text_width - NUMBER - 20
     svg.text(left + NUMBER, y + 12.5, fit(line.text, room, CODE_SIZE, True), "code" + bad)

@@ -205,13 +205,17 @@ class Session:
 
     def code(self) -> str:
         """Return the schedule code of the path up to the cursor."""
+        return self.code_of(self.path[: self.cursor])
+
+    def code_of(self, path) -> str:
+        """Return the schedule code of a path (actor numbers) in this session's system."""
         made = Schedule(
             self.subject.protocol,
             self.subject.own is not None,
             self.subject.scenario,
             self.mode,
             self.system.fingerprint[:6],
-            tuple(self.path[: self.cursor]),
+            tuple(path),
         )
         return schedules.write(made)
 

@@ -93,6 +93,51 @@ def take(system: System, state: np.ndarray, actor: int, mode: int) -> Taken | No
     return Taken(st if code == 0 else None, tuple(happened), broken, bound, advice)
 
 
+class Runner:
+    """Runs whole schedules of a system fast: nothing is told of what happens on the way."""
+
+    def __init__(self, system: System, mode: int) -> None:
+        self.system, self.mode = system, mode
+        self._log = np.zeros(LOG, np.int64)
+
+    def breaks(self, path: list[int], name: str) -> bool:
+        """
+        Tell whether the last step of `path` breaks (or advises) `name`, or the state after it does.
+
+        False also where a step cannot be taken.
+        """
+        state, last = self.system.image.start, len(path) - 1
+        for k, actor in enumerate(path):
+            state, code, advice = self._step(state, actor)
+            if code != 0:
+                return k == last and code <= c.BROKEN and c.PROPERTIES[c.BROKEN - code] == name
+        return (advice and find(name).kind == "advice") or self._ends(state, name)
+
+    def _step(self, state: np.ndarray, actor: int) -> tuple[np.ndarray, int, bool]:
+        """Return the state after a step, the code it ended with, and whether it was advised."""
+        from ..vm._entry import run
+
+        image, st = self.system.image, state.copy()
+        self._log[0], self._log[1], image.mem[c.M_ADVICE] = 0, LOG - 2, 0
+        code = int(run(image.im, image.mem, st, actor, self.mode, self._log))
+        if code == c.BOUND - 2 and self.system.widen():
+            raise Widened
+        if code == 0 and self._log[0] == 0 and (st == state).all():
+            code = c.BLOCKED
+        return st, code, bool(image.mem[c.M_ADVICE])
+
+    def _ends(self, state: np.ndarray, name: str) -> bool:
+        from ..vm._entry import final_code
+
+        if find(name).kind != "end" and name != "lockdep":
+            return False
+        if any(self._step(state, k)[1] != c.BLOCKED for k in range(len(self.system.actors))):
+            return False
+        image = self.system.image
+        code = int(final_code(image.im, image.mem, state.copy()))
+        return code <= c.BROKEN and c.PROPERTIES[c.BROKEN - code] == name
+
+
 class Widened(Exception):
     """The table of words had to grow: packed states made before are void."""
 

@@ -26,6 +26,7 @@ from tdplib.errors import BadValueError, TdplibError, check_int, nearest
 from tdplib.replay.boardtext import board_text
 from tdplib.replay.why import why
 from tdplib.widgets.snapshot import snapshot
+from tdplib.widgets.terms import terms
 
 __all__ = ["Interleaver"]
 
@@ -90,6 +91,8 @@ class Interleaver(anywidget.AnyWidget):
     """The snapshot on show: the Board dictionary and what `tdplib.widgets.snapshot` adds to it."""
     sources = traitlets.Dict(read_only=True).tag(sync=True)
     """Function name -> `file`, `first` (line number), `lines`; sent once, not with each board."""
+    terms = traitlets.Dict(read_only=True).tag(sync=True)
+    """A short name on the board -> what it means, for who points at it; sent once."""
     error = traitlets.Unicode("", read_only=True).tag(sync=True)
     """Why the last action was refused or failed; empty if it was not."""
     handled = traitlets.Int(0, read_only=True).tag(sync=True)
@@ -111,6 +114,7 @@ class Interleaver(anywidget.AnyWidget):
         if at not in ("start", "end"):
             raise BadValueError(f"at is {at!r}, must be 'start' or 'end'")
         super().__init__()
+        self.set_trait("terms", terms())
         self._lock = threading.RLock()
         self._reopen = _opener(protocol, scenario, trace, code, own, raw, session)
         self._session = session if session is not None else self._reopen()

@@ -24,7 +24,7 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 ORIGIN = "http://localhost:9"  # never contacted: the requests are answered in `Host`
-TRAITS = ("board", "sources", "error", "handled")
+TRAITS = ("board", "sources", "terms", "error", "handled")
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>widgets</title>
 <link rel="stylesheet" href="/widget.css">

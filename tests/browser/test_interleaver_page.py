@@ -9,6 +9,7 @@ from fake_session import CAST, REQUEUE, FakeSession
 
 from tdplib.widgets import Interleaver
 from tdplib.widgets.interleaver import STATIC
+from tdplib.words.glossary import find
 
 pytestmark = pytest.mark.browser
 
@@ -69,6 +70,23 @@ def test_the_changed_bit_of_the_role_word_is_marked_and_no_other(host):
     expect(register.locator(".tdp-changed")).to_contain_text("invalid 1 (changed)")
     expect(root_row(page, 0)).to_contain_text("was 0x784, now  0xf84 (changed)")
     expect(root_row(page, 0)).to_contain_text("bit 11: invalid")
+
+
+def test_short_names_say_what_they_mean_to_who_points_at_them(host):
+    page = host.open(Interleaver("patch-21", "small"))
+    table = page.get_by_role("table", name="Roots")
+    for name, word in {"role": "role", "SPTEs": "SPTE", "refcount": "reference count"}.items():
+        head = table.get_by_role("columnheader", name=name, exact=True)
+        expect(head).to_have_attribute("title", find(word).meaning)
+    for label, word in {"zap queue": "workqueue", "vCPU 0 requests": "request"}.items():
+        term = page.locator("dt", has_text=label)
+        expect(term).to_have_attribute("title", find(word).meaning)
+    lock = page.locator("dt span[title]", has_text="slots_lock")
+    expect(lock).to_have_attribute("title", f"mutex. {find('slots_lock').meaning}")
+    step_button(page, "vCPU 0").click()
+    step_button(page, "vCPU 0").click()
+    bit = root_row(page, 0).locator(".tdp-field", has_text="invalid")
+    expect(bit).to_have_attribute("title", f"bit 11: 0. {find('invalid').meaning}")
 
 
 def test_a_program_without_roots_shows_neither_their_table_nor_queue_nor_rcu(host):

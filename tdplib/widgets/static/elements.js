@@ -20,11 +20,24 @@ export function put(node, name, value) {
   else if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
 }
 
+let TERMS = {};
+
+/** Keep the meanings of the short names; they are the same for every widget. */
+export const learn = (terms) => { TERMS = terms || TERMS; };
+
+/** What a short name means, or null: "vCPU 0 requests" is found as "requests", "TLB of vCPU 0" as "TLB". */
+export function term(name) {
+  if (typeof name !== "string") return null;
+  const parts = name.split(" ");
+  return TERMS[name] || TERMS[parts.at(-1)] || TERMS[parts[0]] || null;
+}
+
 export const div = (className, ...children) => h("div", { class: className }, ...children);
 export const span = (className, ...children) => h("span", { class: className }, ...children);
 export const sign = (className, text) => h("span", { class: className, "aria-hidden": true }, text);
 export const hidden = (text) => span("tdp-sr", text);
-export const row = (label, ...what) => div("tdp-row", h("dt", {}, label), h("dd", {}, ...what));
+export const row = (label, ...what) =>
+  div("tdp-row", h("dt", { title: term(label) }, label), h("dd", {}, ...what));
 export const button = (label, attrs, ...children) =>
   h("button", { type: "button", "aria-label": label, ...attrs }, ...children);
 export const group = (className, label, ...children) =>

@@ -12,7 +12,7 @@
  */
 
 import { buttonFace, consequence, hue, judgeSign, keyMeaning, narration, tickLabel } from "./board.js";
-import { button, div, group, h, icon, put, row, sign, span } from "./elements.js";
+import { button, div, group, h, icon, learn, put, row, sign, span } from "./elements.js";
 import { Lane } from "./lane.js";
 import { rootsTable, sharedCard } from "./state.js";
 
@@ -212,6 +212,7 @@ class View {
   paint() {
     this.board = this.model.get("board") || {};
     this.sources = this.model.get("sources") || {};
+    learn(this.model.get("terms"));
     const { board } = this;
     this.say(narration(board));
     if (!board.actors) return;

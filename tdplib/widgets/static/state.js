@@ -3,7 +3,9 @@
  */
 
 import { bitsOf, hex, isChanged, names } from "./board.js";
-import { breakable, changedWord, delta, div, group, h, hidden, row, span, value } from "./elements.js";
+import {
+  breakable, changedWord, delta, div, group, h, hidden, row, span, term, value,
+} from "./elements.js";
 
 const SLOTS_SHOWN = 2; // root slots that keep their place in the table before they are handed out
 
@@ -20,7 +22,8 @@ function roleCell(board, root, at) {
 }
 
 function fieldCell(f) {
-  const title = `${bitsOf(f)}: ${f.value.toString(2).padStart(f.width, "0")}`;
+  const bits = `${bitsOf(f)}: ${f.value.toString(2).padStart(f.width, "0")}`;
+  const title = term(f.name) ? `${bits}. ${term(f.name)}` : bits;
   return h("span", { class: f.changed ? "tdp-field tdp-changed" : "tdp-field", title },
     f.changed ? delta() : null, f.name, " ", h("b", {}, String(f.value)), f.changed ? changedWord() : null);
 }
@@ -75,7 +78,7 @@ export function rootsTable(board) {
   if (!board.uses.roots) return div("");
   const shown = columns(board);
   const heads = [["root", "root"], ...shown].map(([text, part]) =>
-    h("th", { scope: "col", class: `tdp-col-${part}` }, text));
+    h("th", { scope: "col", class: `tdp-col-${part}`, title: term(text) }, text));
   const rows = board.roots.map((root) => rootRow(board, root, shown));
   for (let i = rows.length; i < SLOTS_SHOWN; i += 1) {
     rows.push(h("tr", { class: "tdp-off" }, h("th", { scope: "row" }, `root ${i}`),
@@ -92,7 +95,8 @@ function lockRow(board, lock) {
   const part = isChanged(board, `${at}.writer`) ? "writer" : "readers";
   const waits = (w) => (names(w) ? `waiting: ${names(w)}` : "nobody waits");
   const waiting = names(lock.waiting) || isChanged(board, `${at}.waiting`);
-  const name = h("span", { title: lock.kind }, breakable(lock.name, /(?<=_)/), hidden(` (${lock.kind})`));
+  const what = term(lock.name) ? `${lock.kind}. ${term(lock.name)}` : lock.kind;
+  const name = h("span", { title: what }, breakable(lock.name, /(?<=_)/), hidden(` (${lock.kind})`));
   return row(name, span(held === "free" ? "tdp-off" : "tdp-on", value(board, `${at}.${part}`, () => held)),
     waiting ? div("", value(board, `${at}.waiting`, waits, lock.waiting)) : null);
 }
