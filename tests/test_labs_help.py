@@ -58,6 +58,21 @@ def test_each_stage_comes_with_a_pointer_that_shows_more():
     assert "root 0: invalid, count 1" in shown[3]
 
 
+def test_a_pointer_tells_only_what_there_is():
+    """A freed root has no fields, and lab 04 has no queue to speak of."""
+    task = labs.exercise("lab04.ex6")
+    task.check(
+        task.record.stub + "    if vcpu.arch.mmu.root is None:\n        flush_tlb_current(vcpu)\n"
+    )
+    assert "- root 0: freed" in [str(task.hint()) for _ in range(3)][-1]
+    task = labs.exercise("lab04.ex1")
+    task.check(task.record.stub.replace("raise NotImplementedError", "root.role.invalid = 1"))
+    shown = [str(task.hint()) for _ in range(3)][-1]
+    assert "- root 0:" in shown
+    assert "async_data" not in shown
+    assert "queue" not in shown
+
+
 def test_without_a_wrong_answer_the_stage_stands_alone():
     task = labs.exercise("lab07.ex2")
     assert "your own trace" not in str(task.hint())
