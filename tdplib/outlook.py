@@ -175,7 +175,9 @@ def judge(session: Session) -> dict:
             session.judged = session.image, made
         made, packed = session.judged[1], session.states[session.cursor]
         if session.ended():
-            return _record("the path ends here", None, {}, (), ())
+            broken = session.broken()
+            words = f"{broken.name} is broken, and the path ends" if broken else BOUNDED
+            return _record(words, broken is not None or None, {}, (), ())
         if not made.complete:
             words = TOO_LARGE if made.states >= MOST_STATES else BOUNDED
             steps = {actor: _told(None, words) for actor in made.steps(packed)}

@@ -102,4 +102,6 @@ def test_the_picture_greys_what_is_not_needed_and_says_so():
     picture = draw.swimlanes(trace, needed=flags)
     assert picture.count(">not needed: the same breaks without this step<") == flags.count(False)
     assert "not needed" not in draw.swimlanes(trace)
+    assert draw(trace, needed=True).svg == picture
+    assert "not needed" not in draw(trace).svg
     assert picture.count('stroke-dasharray="3 2"') == flags.count(False)

@@ -141,7 +141,7 @@ def test_each_step_is_told_what_it_leads_to():
         assert (told["steps"], told["danger"]) == (left, True)
         assert ("breaks no-warn" == told["text"]) is (left == 1)
     session.goto(len(session.path))
-    assert judge(session)["here"] == "the path ends here"
+    assert judge(session)["here"] == "no-warn is broken, and the path ends"
     assert judge(session)["steps"] == {}
 
 

@@ -16,6 +16,14 @@ def test_who_holds_what_and_who_waits_for_whom_in_a_deadlock():
     assert said.properties[0].startswith("no-deadlock is broken: Nobody can move")
 
 
+def test_a_path_that_broke_something_ends():
+    session = Session.from_trace(check("lost-update").trace)
+    session.goto(len(session.path))
+    said = session.why(judge(session))
+    assert said.waits[-1] == "Nobody moves any more: the path ends where a property is broken."
+    assert said.properties[0].startswith("no-warn is broken: ")
+
+
 def test_roots_and_readers_are_told():
     session = Session("v5.18")
     said = session.why()

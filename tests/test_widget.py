@@ -16,6 +16,7 @@ from fake_session import REQUEUE, FakeSession
 from tdplib.check import check
 from tdplib.errors import BadValueError, TdplibError
 from tdplib.replay.boardtext import COLUMNS, board_text
+from tdplib.replay.schedule import read_steps
 from tdplib.widgets import Interleaver, interleaver
 from tdplib.widgets.interleaver import STATIC
 from tdplib.widgets.snapshot import at_path, role_fields, snapshot
@@ -480,6 +481,28 @@ def test_a_first_judgement_asked_for_in_the_page_does_not_hold_up_the_board():
     assert len(boards) == 3
     ask(widget, do="judge")
     assert boards[-1] is None
+
+
+LONG = "b4db2ab2acab3c"
+"""A way round to the violation of patch-22-skip-invalid: 17 steps, 9 of them for nothing."""
+
+
+def test_steps_that_what_breaks_does_not_need_are_told():
+    widget = Interleaver("patch-22-skip-invalid")
+    for actor in read_steps(LONG):
+        assert widget.board["needed"] is None
+        widget.step(actor)
+    assert widget.board["broken"]["property"] == "zap-complete"
+    assert [k for k, need in enumerate(widget.board["needed"], 1) if not need] == [
+        2, 3, 4, 5, 7, 8, 10, 11, 13,
+    ]  # fmt: skip
+    widget.goto(3)
+    assert widget.board["needed"].count(False) == 9
+    assert widget.board["step"] == 3
+    widget.step(0)
+    assert widget.board["needed"] is None
+    shortest = Interleaver(trace=check("patch-22-skip-invalid").trace)
+    assert shortest.board["needed"] is None
 
 
 # -- where no page shows it

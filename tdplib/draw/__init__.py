@@ -62,7 +62,7 @@ class Picture:
         return f"<Picture: {self.alternative}>"
 
 
-def draw(what: object, *, unfold: bool = False) -> Picture:
+def draw(what: object, *, unfold: bool = False, needed: bool = False) -> Picture:
     """
     Return the picture of a trace, of the trace of a verdict, or of a board.
 
@@ -70,6 +70,7 @@ def draw(what: object, *, unfold: bool = False) -> Picture:
     ----------
     what : a `tdplib.replay.Trace`, a `tdplib.check.Verdict` that has one, or a board dictionary
     unfold : show every action of every step of a trace, private ones too
+    needed : grey the steps that what the trace breaks does not need
 
     Raises
     ------
@@ -86,7 +87,12 @@ def draw(what: object, *, unfold: bool = False) -> Picture:
             f"cannot draw {type(what).__name__}, expected a Trace, Verdict or board"
         )
     words = f"{trace.protocol}: {end_words(trace)}, in {len(trace.steps)} steps"
-    return Picture(swimlanes(trace, unfold=unfold), words)
+    flags = None
+    if needed:
+        from tdplib.replay.needed import needed as which  # late: it brings the machine with it
+
+        flags = which(trace).steps
+    return Picture(swimlanes(trace, unfold=unfold, needed=flags), words)
 
 
 def _attribute(text: str) -> str:

@@ -91,10 +91,10 @@ def _moves(board: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} can move; next: {actor['next']}."
         elif status == "done":
             yield f"{name} is done: its function has returned."
-        elif board["broken"] and not actor["reason"].startswith("waits"):
-            yield f"{name} moves no more: {actor['reason']}."
-        else:
+        elif not board["broken"] or actor["reason"].startswith("waits"):
             yield f"{name} {actor['reason']}."
+    if board["broken"]:
+        yield "Nobody moves any more: the path ends where a property is broken."
     statuses = [actor["status"] for actor in board["actors"]]
     if "blocked" in statuses and "ready" not in statuses and not board["broken"]:
         yield "Nobody can move."

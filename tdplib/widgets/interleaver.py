@@ -24,6 +24,7 @@ import traitlets
 
 from tdplib.errors import BadValueError, TdplibError, check_int, nearest
 from tdplib.replay.boardtext import board_text
+from tdplib.replay.needed import needed
 from tdplib.replay.why import why
 from tdplib.widgets.snapshot import snapshot
 from tdplib.widgets.terms import terms
@@ -31,6 +32,8 @@ from tdplib.widgets.terms import terms
 __all__ = ["Interleaver"]
 
 STATIC = pathlib.Path(__file__).parent / "static"
+NEEDED_LIMIT = 120
+"""Of a longer timeline it is not worked out which steps what it breaks needs: it takes too long."""
 RUN_LIMIT = 500
 """`run` gives up after so many steps: an actor that spins never blocks."""
 
@@ -121,6 +124,7 @@ class Interleaver(anywidget.AnyWidget):
         self._left: _Branch | None = None
         self._judge, self._later, self._behind = bool(judge), False, False
         self._last: tuple[list[int], Any] = ([], None)
+        self._flags: tuple[list[int], Any] = ([], None)
         if trace is not None or code is not None:
             self._session.goto(0 if at == "start" else self._session.board()["steps"])
         self._act(lambda: None)
@@ -188,6 +192,7 @@ class Interleaver(anywidget.AnyWidget):
         steps = getattr(session, "steps", ())
         step = steps[here - 1] if here and hasattr(steps[here - 1], "actions") else None
         picture = snapshot(board, earlier, ahead, step)
+        picture["needed"] = self._needed(board, ahead or board)
         judged = self._judged()
         picture["judge"] = judged and {key: judged[key] for key in ("here", "danger")}
         for actor in picture["actors"]:
@@ -211,6 +216,20 @@ class Interleaver(anywidget.AnyWidget):
         if self._behind:
             return {"here": "every interleaving is being searched", "danger": None, "steps": {}}
         return judge(self._session)
+
+    def _needed(self, board: Mapping[str, Any], last: Mapping[str, Any]) -> list[bool] | None:
+        """Return of each step whether what the timeline breaks needs it; None: all, or unknown."""
+        session, actors = self._session, [entry["actor"] for entry in board["timeline"]]
+        if not last["broken"] or len(actors) > NEEDED_LIMIT or not hasattr(session, "trace"):
+            return None
+        if self._flags[0] != actors:
+            session.goto(board["steps"])
+            try:
+                flags = list(needed(session.trace()).steps)
+            finally:
+                session.goto(board["step"])
+            self._flags = actors, None if all(flags) else flags
+        return self._flags[1]
 
     def _board_at(self, step: int, back_to: int) -> Mapping[str, Any]:
         self._session.goto(step)

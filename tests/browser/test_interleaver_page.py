@@ -7,6 +7,7 @@ import re
 import pytest
 from fake_session import CAST, REQUEUE, FakeSession
 
+from tdplib.replay.schedule import read_steps
 from tdplib.widgets import Interleaver
 from tdplib.widgets.interleaver import STATIC
 from tdplib.words.glossary import find
@@ -236,6 +237,20 @@ def test_what_a_step_leads_to_stands_in_its_button_and_can_be_switched_by_key(ho
     expect(page.locator(".tdp-here-judged")).to_be_hidden()
     expect(page.locator(".tdp-leads")).to_have_count(0)
     assert page.problems == []
+
+
+def test_steps_that_are_not_needed_are_grey_and_said_to_be(host):
+    shown = Interleaver("patch-22-skip-invalid")
+    for actor in read_steps("b4db2ab2acab3c"):
+        shown.step(actor)
+    page = host.open(shown)
+    expect(page.locator(".tdp-spare")).to_have_count(9)
+    name = re.compile("^Step 2: update 1 .*; not needed for what breaks$")
+    expect(page.get_by_role("button", name=name)).to_have_count(1)
+    expect(page.locator(".tdp-foot")).to_contain_text(
+        "not needed for what breaks: steps 2, 3, 4, 5, 7, 8, 10, 11, 13"
+    )
+    assert page.evaluate(CONTRAST)["bad"] == []
 
 
 def test_why_opens_by_button_and_key_and_follows_the_steps(host):

@@ -84,8 +84,12 @@ export function tickLabel(board, entry, bad) {
   if (!entry) return "The start";
   const breaks = bad ? `; ${bad.advice ? "shows" : "breaks"} ${bad.property}` : "";
   const later = entry.step > board.step ? "; not taken yet" : "";
-  return `Step ${entry.step}: ${board.actors[entry.actor].name} ${entry.summary}${breaks}${later}`;
+  const spare = isSpare(board, entry) ? "; not needed for what breaks" : "";
+  return `Step ${entry.step}: ${board.actors[entry.actor].name} ${entry.summary}${breaks}${spare}${later}`;
 }
+
+/** Say whether what the timeline breaks would break without this step too. */
+export const isSpare = (board, entry) => Boolean(board.needed) && board.needed[entry.step - 1] === false;
 
 /** The sign before a judgement: of danger, of safety, of not knowing. */
 export const judgeSign = (judged) => (judged.danger ? "!" : judged.danger === false ? "✓" : "?");

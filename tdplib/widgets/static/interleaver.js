@@ -11,7 +11,9 @@
  * no element ids, and every listener sits on this widget's own root: two widgets cannot meet.
  */
 
-import { buttonFace, consequence, hue, judgeSign, keyMeaning, narration, tickLabel } from "./board.js";
+import {
+  buttonFace, consequence, hue, isSpare, judgeSign, keyMeaning, names, narration, tickLabel,
+} from "./board.js";
 import { button, div, group, h, icon, learn, put, row, sign, span } from "./elements.js";
 import { Lane } from "./lane.js";
 import { rootsTable, sharedCard } from "./state.js";
@@ -76,11 +78,12 @@ class View {
     this.code = h("code", {});
     this.copied = h("span", { class: "tdp-copied", role: "status" });
     this.left = h("div", { class: "tdp-left", hidden: "" });
+    this.spare = h("p", { class: "tdp-more", hidden: "" });
     this.words = h("ol", { class: "tdp-steps" });
     this.actions = h("ol", { class: "tdp-steps" });
     const copy = button("Copy the schedule code", { class: "tdp-copy", "data-copy": true }, "Copy");
     this.foot = div("tdp-foot", div("tdp-schedule", span("", "schedule "), this.code, " ", copy, this.copied),
-      this.left, h("details", {}, h("summary", {}, "Last step, action by action"), this.actions),
+      this.left, this.spare, h("details", {}, h("summary", {}, "Last step, action by action"), this.actions),
       h("details", {}, h("summary", {}, "Steps in words"), this.words),
       h("details", {}, h("summary", {}, "Keys"), h("dl", { class: "tdp-keys" },
         row("a b c …, or 1 2 3 …", "step that actor"),
@@ -290,7 +293,7 @@ class View {
     const now = step === board.step;
     const kind = bad ? (bad.advice ? ["tdp-advice", "!"] : ["tdp-bad", "✗"]) : ["", ""];
     const classes = ["tdp-tick", now && "tdp-now", step > board.step && "tdp-later", kind[0],
-      entry && entry.switch && "tdp-switch"].filter(Boolean).join(" ");
+      entry && entry.switch && "tdp-switch", entry && isSpare(board, entry) && "tdp-spare"].filter(Boolean).join(" ");
     const label = tickLabel(board, entry, bad);
     const node = button(label, { class: classes, title: label, "data-do": "goto", "data-step": step,
       "aria-current": now ? "step" : null }, span("tdp-tickno", step % 5 && !now ? "" : String(step)));
@@ -323,8 +326,12 @@ class View {
     }
     this.actions.replaceChildren(...(actions || []).map((a) => h("li", {}, `${a.effect} `,
       span("tdp-kind", `${a.function} ${a.line} `), h("code", {}, a.source))));
+    const spare = timeline.filter((t) => isSpare(this.board, t)).map((t) => t.step);
+    this.spare.hidden = !spare.length;
+    this.spare.textContent = `not needed for what breaks: step${spare.length > 1 ? "s" : ""} ${names(spare)}`;
     this.words.replaceChildren(...timeline.map((t) => h("li", { class: t.step > step ? "tdp-later" : null },
       h("b", {}, actors[t.actor].name), ` ${t.summary} `,
+      isSpare(this.board, t) ? "(not needed for what breaks) " : "",
       span("tdp-kind", `${t.function || ""} ${t.line || ""}`))));
   }
 
