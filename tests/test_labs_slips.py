@@ -27,6 +27,9 @@ SLIPS = {
     "the put takes the table apart by another function": (
         "lab10.ex4", FREE, TAKE_APART, "uses `handle_removed_pt`",
     ),
+    "an invariant looks at the first SPTE only": (
+        "lab10.ex3", "range(PT_ENTRIES)", "range(1)", "It asks for too little",
+    ),
     "the same in the put of v5.18": (
         "lab08.ex2", FREE, TAKE_APART, "uses `handle_removed_pt`",
     ),
