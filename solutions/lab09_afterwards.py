@@ -491,7 +491,7 @@ report7
 
 
 # %% nbgrader={"grade": false, "grade_id": "lab09-ex8", "locked": false, "schema_version": 3, "solution": true, "task": false}
-def kvm_tdp_mmu_zap_leafs(kvm, gfn):
+def zap_gfn_in_every_root(kvm, gfn):
     """Unmap `gfn` in every root. True if a flush is due."""
     lockdep_assert_held_write(kvm.mmu_lock)
     flush = False
@@ -503,7 +503,7 @@ def kvm_tdp_mmu_zap_leafs(kvm, gfn):
 
 
 # %% nbgrader={"grade": true, "grade_id": "lab09-ex8-check", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
-report8 = ex8.check(kvm_tdp_mmu_zap_leafs)
+report8 = ex8.check(zap_gfn_in_every_root)
 ### BEGIN HIDDEN TESTS
 report8.require()
 ### END HIDDEN TESTS
@@ -617,7 +617,7 @@ report10
 # | the queue that was not there | `tdp_mmu.c`, 22b94c4b63eb and a1a39128faab: `kvm_mmu_init_tdp_mmu()` |
 # | the end of a VM | `tdp_mmu.c`: `kvm_mmu_uninit_tdp_mmu()`; compare patch 21 as posted with 22b94c4b63eb |
 # | the wrong root | `mmu.c`: `__kvm_mmu_free_obsolete_roots()`; compare 527d5cd7eece with cf4a8693d97a |
-# | the forgotten flush | `tdp_mmu.c` at efd995dae5eb: `kvm_tdp_mmu_zap_leafs()` |
+# | the forgotten flush | `tdp_mmu.c` at efd995dae5eb: the loop over the roots that zaps a range of gfns (`zap_gfn_in_every_root` is this kit's name for it) |
 # | the reference given back twice | the KVM mailing list, version 3 of the series (26 February 2022), and the cover letter of version 4 |
 #
 # In 6.9 (f5238c2a60f1, dab285e4ec73, 576a15de8d29) roots are found, made and given back with `mmu_lock` held for

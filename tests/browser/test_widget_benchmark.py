@@ -5,14 +5,14 @@ import subprocess
 import sys
 
 import pytest
-from conftest import find_chromium
+from conftest import absent, find_chromium
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.skipif(find_chromium() is None, reason="no chromium here")
 def test_it_prints_a_distribution():
-    pytest.importorskip("playwright")
+    if find_chromium() is None:
+        absent("no chromium on the path, nor where CHROME says")
     # In a process of its own: one playwright at a time.
     words = ["bench", "widget", "--protocol", "lost-update", "--clicks", "20", "--json"]
     command = [sys.executable, "-m", "tdplib", *words]

@@ -1,8 +1,8 @@
 """lost-flush: a page is unmapped from all roots, and the TLB hears of it only if the last had it.
 
 Kernel
-    22b94c4b63eb and efd995dae5eb, arch/x86/kvm/mmu/tdp_mmu.c, the loop over the roots of
-    kvm_tdp_mmu_zap_leafs() as it stood in these trees of the 5.18 cycle.
+    22b94c4b63eb and efd995dae5eb, arch/x86/kvm/mmu/tdp_mmu.c, the loop over the roots
+    that zaps a range of gfns, as it stood in these trees of the 5.18 cycle; its name is ours.
 Stage
     vCPU 1 runs in system management mode, which has a root of its own. vCPU 0 maps gfn 0, uses
     it, and uses it once more later. A notifier unmaps gfn 0 in every root, flushes the TLB if a
@@ -61,7 +61,7 @@ def zap_leaf(kvm, root, gfn, flush):
     return flush
 
 
-def kvm_tdp_mmu_zap_leafs(kvm, gfn):
+def zap_gfn_in_every_root(kvm, gfn):
     """Unmap `gfn` in every root. True if a flush is due."""
     lockdep_assert_held_write(kvm.mmu_lock)
     flush = False
@@ -79,7 +79,7 @@ def kvm_flush_remote_tlbs(kvm):
 def notifier_thread(kvm, gfn):
     """The host takes the page behind `gfn` away, and gives it to somebody else."""
     write_lock(kvm.mmu_lock)
-    if kvm_tdp_mmu_zap_leafs(kvm, gfn):
+    if zap_gfn_in_every_root(kvm, gfn):
         kvm_flush_remote_tlbs(kvm)
     kvm.page_is_given_away = True
     model_notifier_returns(kvm, gfn)
