@@ -22,6 +22,9 @@ SHOTS = os.environ.get("TDPLIB_SCREENSHOTS")
 """A folder in which the screenshots are kept; without it they go where pytest keeps its files."""
 
 LAB = "lab07_requeue_race.ipynb"
+OTHER_LABS = [
+    path for path in sorted((lab.REPOSITORY / "labs").glob("lab*.ipynb")) if path.name != LAB
+]
 
 BOTH = """\
 import fake_session
@@ -139,6 +142,27 @@ def click_until(player, actor, where, text, limit=30):
         button.click()
         expect(count).to_have_text(f"step {step + 1} of {step + 1}", timeout=20_000)
     raise AssertionError(f"{actor} took {limit} steps and {text!r} did not show")
+
+
+WIDGETS = """() => jupyterapp.shell.currentWidget.content.widgets
+  .flatMap((cell) => cell.model.type === "code" ? cell.model.outputs.toJSON() : [])
+  .filter((output) => "application/vnd.jupyter.widget-view+json" in (output.data || {})).length"""
+
+
+@pytest.mark.parametrize("path", OTHER_LABS, ids=lambda path: path.stem)
+def test_every_other_lab_runs(notebook, jupyter, shots, path):
+    """As a learner gets it, untouched: no cell fails, and a board to play with is there."""
+    shutil.copy(path, jupyter[2] / path.name)
+    book = notebook(path.name)
+    book.run_all()
+    assert book.errors() == []
+    if "Interleaver(" in path.read_text(encoding="utf-8"):
+        assert book.page.evaluate(WIDGETS) > 0
+        player = book.page.locator(".tdp-il").first
+        player.scroll_into_view_if_needed()
+        expect(player.locator(".tdp-count")).to_have_text(re.compile(r"^step \d+ of \d+$"))
+        expect(player.locator(".tdp-error")).to_have_text("")
+    book.page.screenshot(path=shots / f"{path.stem}.png")
 
 
 def test_without_a_kernel_the_notebook_shows_the_picture(notebook, shots):
