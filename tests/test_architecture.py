@@ -51,7 +51,8 @@ LAYERS = {
     "draw.figures.tables": 8, "draw.figures.versions": 8,
     # 9: what people hold in their hands
     "figure": 9, "figure.holds": 9, "figure.lives": 9, "figure.queueing": 9,
-    "widgets": 9, "widgets.interleaver": 9, "widgets.snapshot": 9, "widgets.terms": 9,
+    "widgets": 9, "widgets._assets": 9, "widgets.interleaver": 9, "widgets.snapshot": 9,
+    "widgets.terms": 9,
     "labs": 9, "labs.breaking": 9, "labs.build": 9, "labs.changes": 9, "labs.detours": 9,
     "labs.cost": 9, "labs.measure": 9,
     "labs.ending": 9, "labs.exercise": 9, "labs.guarding": 9,

@@ -18,7 +18,7 @@ from tdplib.errors import BadValueError, TdplibError
 from tdplib.replay.boardtext import COLUMNS, board_text
 from tdplib.replay.schedule import read_steps
 from tdplib.widgets import Interleaver, interleaver
-from tdplib.widgets.interleaver import STATIC
+from tdplib.widgets._assets import STATIC, VIEW
 from tdplib.widgets.snapshot import at_path, role_fields, snapshot
 
 
@@ -532,6 +532,19 @@ def test_importing_the_package_imports_no_widget():
     code = "import sys, tdplib; print([m for m in ('anywidget', 'ipywidgets') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_joining_the_files_drops_only_what_means_nothing():
+    """A template literal over several lines would lose its indents; so would a string with //."""
+    for file in STATIC.glob("*.js"):
+        for line in file.read_text().splitlines():
+            assert line.count("`") % 2 == 0 or line.lstrip().startswith(("*", "/*", "//"))
+    joined = Interleaver._esm
+    assert "/**" not in joined and "\n " not in joined
+    for name in VIEW:
+        for made in re.findall(r"^export (?:class|function|const) (\w+)", (STATIC / name).read_text(),
+                               re.MULTILINE):  # fmt: skip
+            assert re.search(rf"^export (class|function|const) {made}\b", joined, re.MULTILINE)
 
 
 def test_the_page_side_is_small_and_keeps_the_rules():

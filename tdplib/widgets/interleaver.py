@@ -12,8 +12,6 @@ from __future__ import annotations
 import base64
 import html
 import itertools
-import pathlib
-import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,23 +24,16 @@ from tdplib.errors import BadValueError, TdplibError, check_int, nearest
 from tdplib.replay.boardtext import board_text
 from tdplib.replay.needed import needed
 from tdplib.replay.why import why
+from tdplib.widgets._assets import VIEW, module, style
 from tdplib.widgets.snapshot import snapshot
 from tdplib.widgets.terms import terms
 
 __all__ = ["Interleaver"]
 
-STATIC = pathlib.Path(__file__).parent / "static"
 NEEDED_LIMIT = 120
 """Of a longer timeline it is not worked out which steps what it breaks needs: it takes too long."""
 RUN_LIMIT = 500
 """`run` gives up after so many steps: an actor that spins never blocks."""
-
-
-def _module() -> str:
-    """Join the page's files into the one ES module anywidget wants: their own imports fall away."""
-    names = ("board.js", "elements.js", "state.js", "lane.js", "interleaver.js")
-    texts = [(STATIC / name).read_text(encoding="utf-8") for name in names]
-    return "\n".join(re.sub(r"^import [^;]*;\n", "", text, flags=re.MULTILINE) for text in texts)
 
 
 class Interleaver(anywidget.AnyWidget):
@@ -87,8 +78,8 @@ class Interleaver(anywidget.AnyWidget):
     Nothing here may be graded: what a learner clicked reaches the kernel some time after they did.
     """
 
-    _esm = _module()
-    _css = (STATIC / "interleaver.css").read_text(encoding="utf-8")
+    _esm = module(*VIEW, "interleaver.js")
+    _css = style("theme.css", "interleaver.css")
 
     board = traitlets.Dict(read_only=True).tag(sync=True)
     """The snapshot on show: the Board dictionary and what `tdplib.widgets.snapshot` adds to it."""

@@ -24,10 +24,10 @@ FLAGS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 ORIGIN = "http://localhost:9"  # never contacted: the requests are answered in `Host`
-TRAITS = ("board", "sources", "terms", "error", "handled")
+OWN = ("comm", "keys", "layout", "tabbable", "tooltip")  # traits of any ipywidget
 
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>widgets</title>
-<link rel="stylesheet" href="/widget.css">
+%(links)s
 <style>:root{color-scheme:light dark} body{margin:16px;background:Canvas}
 .out{margin-bottom:24px}
 /* what JupyterLab 4.6 does to any output, and so to the widget */
@@ -35,7 +35,7 @@ PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>widgets</t
 .out dt{font-weight:bold;float:left;width:20%%} .out dd{float:left;width:80%%}
 .out button{border-radius:2px} .out code{font-size:13px;line-height:1.3077}</style><body %(body)s>
 <script type="module">
-import widget from "/widget.js";
+const made = await Promise.all(%(modules)s.map((path) => import(path)));
 window.hosts = %(states)s.map((state, id) => {
   const el = document.body.appendChild(document.createElement("div"));
   el.className = "out";
@@ -56,7 +56,7 @@ window.hosts = %(states)s.map((state, id) => {
       if (!host.held) host.push(await window.kernel(id, content));
     },
   };
-  host.cleanup = widget.render({ model: host.model, el });
+  host.cleanup = made[id].default.render({ model: host.model, el });
   return host;
 });
 </script>"""
@@ -101,12 +101,18 @@ class Host:
         page.on("pageerror", lambda error: page.problems.append(str(error)))
         page.on("console", lambda m: page.problems.append(m.text) if m.type == "error" else None)
         states = [self.state(w) for w in widgets]
-        shown = PAGE % {"body": body, "states": json.dumps(states).replace("</", "<\\/")}
-        files = {
-            "/": ("text/html", shown),
-            "/widget.js": ("text/javascript", str(widgets[0]._esm)),
-            "/widget.css": ("text/css", str(widgets[0]._css)),
+        kinds = {type(w).__name__: w for w in widgets}  # two of a kind share a module
+        links = "".join(f'<link rel="stylesheet" href="/{name}.css">' for name in kinds)
+        shown = PAGE % {
+            "body": body,
+            "links": links,
+            "modules": json.dumps([f"/{type(w).__name__}.js" for w in widgets]),
+            "states": json.dumps(states).replace("</", "<\\/"),
         }
+        files = {"/": ("text/html", shown)}
+        for name, w in kinds.items():
+            files[f"/{name}.js"] = ("text/javascript", str(w._esm))
+            files[f"/{name}.css"] = ("text/css", str(w._css))
 
         def serve(route):
             kind, text = files.get(route.request.url.removeprefix(ORIGIN), ("text/plain", ""))
@@ -124,7 +130,8 @@ class Host:
 
     @staticmethod
     def state(widget):
-        return {name: getattr(widget, name) for name in TRAITS}
+        synced = (name for name in widget.traits(sync=True) if not name.startswith("_"))
+        return {name: getattr(widget, name) for name in synced if name not in OWN}
 
     def push(self, page, widget, index=0):
         """Bring what a cell did to `widget` to the page."""

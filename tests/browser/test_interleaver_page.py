@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from contrast import CONTRAST, LAB_DARK, LAB_LIGHT
 from fake_session import CAST, REQUEUE, FakeSession
 
 from tdplib.replay.schedule import read_steps
 from tdplib.widgets import Interleaver
-from tdplib.widgets.interleaver import STATIC
+from tdplib.widgets._assets import STATIC
 from tdplib.words.glossary import find
 
 pytestmark = pytest.mark.browser
@@ -396,7 +397,7 @@ def test_a_board_that_has_not_come_yet_is_no_error(host):
 def test_the_plain_functions_of_the_module(host):
     """What they do at their edges; the rest is seen in the page."""
     page = host.open(widget())
-    page.evaluate("import('/widget.js').then((module) => { window.m = module; })")
+    page.evaluate("import('/Interleaver.js').then((module) => { window.m = module; })")
     page.wait_for_function("window.m")
     assert page.evaluate("m.tokens('if x.notes:  # not this')") == [
         ["kw", "if"], ["", " x.notes:  "], ["note", "# not this"],
@@ -518,43 +519,6 @@ def test_the_last_step_is_narrated_politely_and_nothing_else_is(host):
         "tdp-copied",
     ]
     assert live.first.get_attribute("aria-live") == "polite"
-
-
-CONTRAST = """() => {
-  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const rgb = (css, under) => {
-    canvas.clearRect(0, 0, 1, 1);
-    if (under) { canvas.fillStyle = `rgb(${under})`; canvas.fillRect(0, 0, 1, 1); }
-    canvas.fillStyle = css; canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
-  };
-  const ground = (node) => {
-    const chain = [];
-    for (let n = node; n; n = n.parentElement) chain.unshift(getComputedStyle(n).backgroundColor);
-    return chain.reduce((under, css) => rgb(css, under), rgb("Canvas"));
-  };
-  const linear = (v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-  const light = (c) => c.map((v) => linear(v / 255))
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const root = document.querySelector(".tdp-il"), bad = [];
-  const seen = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
-  let count = 0;
-  while (seen.nextNode()) {
-    const node = seen.currentNode.parentElement, text = seen.currentNode.data.trim();
-    if (!text || node.closest(".tdp-sr")) continue;
-    const under = ground(node), ink = rgb(getComputedStyle(node).color, under);
-    const a = light(ink), b = light(under);
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    count += 1;
-    if (ratio < 4.5) bad.push([text.slice(0, 30), node.className, ratio.toFixed(2)]);
-  }
-  return { bad, count };
-}"""
-
-LAB_LIGHT = (
-    'data-jp-theme-light="true" style="--jp-layout-color1:#fff;--jp-ui-font-color0:rgba(0,0,0,1)"'
-)
-LAB_DARK = 'data-jp-theme-light="false" style="--jp-layout-color1:#212121;--jp-ui-font-color0:#fff"'
 
 
 @pytest.mark.parametrize(

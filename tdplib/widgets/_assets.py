@@ -1,0 +1,46 @@
+"""
+The page's side of the widgets: files of ``static/`` joined into what anywidget asks for.
+
+Each JavaScript file is a module by itself, and imports what it needs from the others. A widget is
+given one module, so their imports of each other fall away when they are joined; so do comments and
+indents, for the module is kept once with every widget in a saved notebook.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import re
+
+__all__ = ["STATIC", "VIEW", "module", "style"]
+
+STATIC = pathlib.Path(__file__).parent / "static"
+VIEW = ("board.js", "elements.js", "state.js", "lane.js", "view.js")
+"""The files of the Interleaver's view, in the order in which they need each other."""
+
+_IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)
+_COMMENT = re.compile(r"^ */\*.*?\*/\n|^ *//[^\n]*\n", re.MULTILINE | re.DOTALL)
+_INDENT = re.compile(r"^[ \n]+", re.MULTILINE)
+
+
+def module(*names: str) -> str:
+    """
+    Return the files `names` of ``static/`` as one ES module, in the order given.
+
+    A template literal must not go over several lines there: its indents would be lost.
+    """
+    return _joined(names, (_IMPORT, _COMMENT, _INDENT))
+
+
+def style(*names: str) -> str:
+    """Return the style sheets `names` of ``static/`` as one, in the order given."""
+    return _joined(names, (_COMMENT, _INDENT))
+
+
+def _joined(names: tuple[str, ...], away: tuple[re.Pattern[str], ...]) -> str:
+    texts = []
+    for name in names:
+        text = (STATIC / name).read_text(encoding="utf-8")
+        for pattern in away:
+            text = pattern.sub("", text)
+        texts.append(text)
+    return "".join(texts)

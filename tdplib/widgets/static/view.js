@@ -1,0 +1,346 @@
+/**
+ * The page of an Interleaver: what is built once, painted after each board, and asked of the kernel.
+ *
+ * It holds no model of its own. The kernel sends one immutable `board` after each action (and the
+ * `sources` of the functions, once); this file paints it and sends back what was asked for:
+ *   {do: "step" | "run", actor}, {do: "goto", step: number | "end"}, {do: "back" | "forward" | "reset" | "restore" | "judge"}.
+ * Text reaches the page through text nodes only, so nothing in a board can become markup. There are
+ * no element ids, and every listener sits on this widget's own root: two widgets cannot meet.
+ */
+
+import {
+  buttonFace, consequence, hue, isSpare, judgeSign, keyMeaning, names, narration, tickLabel,
+} from "./board.js";
+import { button, div, group, h, icon, learn, put, row, sign, span } from "./elements.js";
+import { Lane } from "./lane.js";
+import { rootsTable, sharedCard } from "./state.js";
+
+const SILENCE_MS = 4000; // a kernel that has not answered by then is reported as not answering
+
+export class View {
+  constructor(model, el) {
+    this.model = model;
+    this.el = el;
+    this.lanes = [];
+    this.due = 0; // the number of messages the kernel will have dealt with when it is done with ours
+    this.stop = new AbortController();
+    this.build();
+    this.listen();
+    this.paint();
+  }
+
+  build() {
+    this.title = div("tdp-name");
+    this.count = span("tdp-count");
+    this.said = h("p", {});
+    this.more = h("p", { class: "tdp-more" });
+    this.status = h("div", { class: "tdp-status", role: "status", "aria-live": "polite" }, this.said, this.more);
+    this.error = h("div", { class: "tdp-error", role: "alert", hidden: "" });
+    this.rows = h("div", { class: "tdp-tickrows", "aria-hidden": true });
+    this.ticks = group("tdp-ticks", "Timeline");
+    put(this.ticks, "data-region", "timeline");
+    this.timeline = div("tdp-timeline", this.rows, this.ticks);
+    this.roots = div("");
+    this.lanesBox = h("div", { class: "tdp-lanes", role: "toolbar", "aria-label": "Actors",
+      "aria-orientation": "vertical", "data-region": "lanes" });
+    this.shared = div("tdp-cards");
+    this.here = h("p", { class: "tdp-here-judged", hidden: "" });
+    this.why = group("tdp-why", "Why");
+    this.why.hidden = true;
+    this.buildNav();
+    this.buildFoot();
+    // JupyterLab reads keys at the document; this attribute keeps its commands out of the widget.
+    this.root = h("div", { class: "tdp-ui tdp-il", role: "region", tabindex: -1, "data-lm-suppress-shortcuts": true },
+      div("tdp-head", this.title, this.nav, this.count), this.timeline, this.status, this.here, this.why, this.error,
+      this.roots, div("tdp-main", this.lanesBox, this.shared), this.foot);
+    this.el.append(this.root);
+  }
+
+  buildNav() {
+    const nav = (sign, label, key, what) => button(`${label} (${key})`,
+      { class: "tdp-nav", title: `${label} (${key})`, ...what }, icon(sign));
+    this.nav = h("div", { class: "tdp-navs", role: "toolbar", "aria-label": "Time", "data-region": "nav" },
+      nav("first", "To the start", "Home", { "data-do": "goto", "data-step": 0 }),
+      nav("back", "One step back", "Left", { "data-do": "back" }),
+      nav("forward", "One step forward", "Right", { "data-do": "forward" }),
+      nav("last", "To the end", "End", { "data-do": "goto", "data-step": "end" }),
+      button("Reset: as it was opened", { class: "tdp-nav", "data-do": "reset" }, "Reset"),
+      this.judgeButton = button("Judge every next step (!)", { class: "tdp-nav", "data-do": "judge",
+        "aria-pressed": "false", title: "Say beside each step what it leads to (!)" }, "Judge"),
+      this.whyButton = button("Why: the state in sentences (?)", { class: "tdp-nav", "data-toggle": "why",
+        "aria-expanded": "false", title: "Who holds what, who waits for whom, what can still break (?)" }, "Why"));
+  }
+
+  buildFoot() {
+    this.code = h("code", {});
+    this.copied = h("span", { class: "tdp-copied", role: "status" });
+    this.left = h("div", { class: "tdp-left", hidden: "" });
+    this.spare = h("p", { class: "tdp-more", hidden: "" });
+    this.words = h("ol", { class: "tdp-steps" });
+    this.actions = h("ol", { class: "tdp-steps" });
+    const copy = button("Copy the schedule code", { class: "tdp-copy", "data-copy": true }, "Copy");
+    this.foot = div("tdp-foot", div("tdp-schedule", span("", "schedule "), this.code, " ", copy, this.copied),
+      this.left, this.spare, h("details", {}, h("summary", {}, "Last step, action by action"), this.actions),
+      h("details", {}, h("summary", {}, "Steps in words"), this.words),
+      h("details", {}, h("summary", {}, "Keys"), h("dl", { class: "tdp-keys" },
+        row("a b c …, or 1 2 3 …", "step that actor"),
+        row("Shift and the letter", "run that actor until it blocks or is done"),
+        row("Left, Right, Home, End", "move in time; a step taken in the past starts a new branch"),
+        row("Up, Down", "move between the buttons of a region; Tab goes to the next region"),
+        row("Page Up, Page Down", "scroll the source of the actor whose button has the focus"),
+        row("!", "say beside each step what it leads to, or stop saying it"),
+        row("?", "open or close the state in sentences"),
+        row("Δ", "what the last step changed"))));
+  }
+
+  listen() {
+    const { signal } = this.stop;
+    this.root.addEventListener("click", (e) => this.click(e), { signal });
+    this.root.addEventListener("keydown", (e) => this.key(e), { signal });
+    this.root.addEventListener("focusin", (e) => this.rove(e.target), { signal });
+    const paint = () => this.paint();
+    this.events = { "change:board": paint, "change:sources": paint,
+      "change:error": () => this.paintError(), "change:handled": () => this.settle() };
+    for (const [name, run] of Object.entries(this.events)) this.model.on(name, run);
+    this.sizes = new ResizeObserver(() => this.scrollAll());
+    this.sizes.observe(this.root);
+  }
+
+  destroy() {
+    this.stop.abort();
+    this.sizes.disconnect();
+    clearTimeout(this.timer);
+    for (const [name, run] of Object.entries(this.events)) this.model.off(name, run);
+    this.root.remove();
+  }
+
+  /* -- from the learner to the kernel -- */
+
+  /**
+   * Send what was asked for, or say here why it cannot be. While the kernel still works, the board
+   * on show is behind: then everything is sent, and the kernel judges.
+   */
+  ask(message) {
+    const { actors, step, steps } = this.board;
+    const actor = actors[message.actor];
+    if (this.due > this.model.get("handled")) this.send(message);
+    else if (actor && actor.status !== "ready") this.say(`${buttonFace(actor, this.board)[2]}.`);
+    else if (message.do === "back" && step === 0) this.say("This is the start.");
+    else if (message.do === "forward" && step === steps) this.say("This is the last step taken.");
+    else this.send(message);
+  }
+
+  send(message) {
+    this.due = Math.max(this.due, this.model.get("handled")) + 1;
+    this.model.send(message);
+    put(this.root, "aria-busy", true);
+    clearTimeout(this.timer);
+    const silence = "The kernel has not answered. If it was restarted or is gone, run the cell again.";
+    this.timer = setTimeout(() => this.complain(silence), SILENCE_MS);
+  }
+
+  settle() {
+    if (this.due > this.model.get("handled")) return;
+    clearTimeout(this.timer);
+    put(this.root, "aria-busy", null);
+    this.paintError();
+  }
+
+  click(event) {
+    const target = event.target.closest("[data-do], [data-copy], [data-toggle]");
+    if (!target || !this.board.actors) return;
+    const { do: what, actor, step } = target.dataset;
+    if (target.dataset.toggle) this.toggleWhy();
+    else if (!what) this.copy();
+    else if (actor !== undefined) this.ask({ do: what, actor: Number(actor) });
+    else if (step !== undefined) this.ask({ do: what, step: step === "end" ? step : Number(step) });
+    else this.ask({ do: what });
+  }
+
+  key(event) {
+    const meaning = keyMeaning(event, this.board);
+    if (!meaning) return;
+    if (meaning.move && !this.move(event.target, meaning.move)) return;
+    if (meaning.page && !this.page(event.target, meaning.page)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (meaning.do) this.ask(meaning);
+    if (meaning.toggle) this.toggleWhy();
+  }
+
+  toggleWhy() {
+    this.why.hidden = !this.why.hidden;
+    put(this.whyButton, "aria-expanded", String(!this.why.hidden));
+    this.paintWhy();
+  }
+
+  /** Up and Down: to the next button of the region that has the focus. */
+  move(from, by) {
+    const region = from.closest("[data-region]");
+    if (!region) return false;
+    const all = [...region.querySelectorAll("button")];
+    all[(all.indexOf(from) + by + all.length) % all.length].focus();
+    return true;
+  }
+
+  /** Page Up and Page Down: through the source of the lane that has the focus. */
+  page(from, by) {
+    const lane = this.lanes.find((l) => l.node.contains(from));
+    if (lane) lane.source.scrollTop += by * lane.source.clientHeight * 0.8;
+    return Boolean(lane);
+  }
+
+  /** One tab stop a region: the button that had the focus last. */
+  rove(target) {
+    const region = target.closest("[data-region]");
+    if (!region || !target.matches("button")) return;
+    for (const b of region.querySelectorAll("button")) put(b, "tabindex", b === target ? 0 : -1);
+  }
+
+  async copy() {
+    try {
+      await navigator.clipboard.writeText(this.board.code);
+      this.copied.textContent = "copied";
+    } catch {
+      getSelection().selectAllChildren(this.code); // no clipboard for pages that are not secure
+      this.copied.textContent = "selected: press Ctrl+C";
+    }
+  }
+
+  /* -- from the kernel to the page -- */
+
+  paint() {
+    this.board = this.model.get("board") || {};
+    this.sources = this.model.get("sources") || {};
+    learn(this.model.get("terms"));
+    const { board } = this;
+    this.say(narration(board));
+    if (!board.actors) return;
+    put(this.root, "aria-label", `Interleaver: ${board.protocol}, scenario ${board.scenario}`);
+    this.title.replaceChildren(h("b", {}, board.protocol), span("tdp-scenario", ` ${board.scenario}`));
+    this.count.replaceChildren("step ", h("b", {}, String(board.step)), ` of ${board.steps}`);
+    put(this.status, "data-broken", board.broken ? true : null);
+    put(this.status, "data-advice", board.advice ? true : null);
+    put(this.said, "title", narration(board));
+    put(this.more, "title", consequence(board));
+    this.more.textContent = consequence(board);
+    this.roots.replaceChildren(rootsTable(board));
+    this.shared.replaceChildren(sharedCard(board));
+    this.paintNav();
+    this.paintWhy();
+    this.paintTimeline();
+    this.paintLanes();
+    this.paintFoot();
+    this.paintError();
+    this.scrollAll();
+  }
+
+  say(text) {
+    const { step } = this.board;
+    this.said.replaceChildren(...(step ? [span("tdp-at", String(step)), " "] : []), text);
+  }
+
+  paintError() {
+    this.complain(this.model.get("error") || "");
+  }
+
+  complain(text) {
+    this.error.hidden = !text;
+    this.error.textContent = text;
+  }
+
+  paintNav() {
+    const { step, steps } = this.board;
+    const off = [!step, !step, step === steps, step === steps, !steps];
+    [...this.nav.children].forEach((node, i) => put(node, "aria-disabled", off[i] ? true : null));
+    if (!this.nav.querySelector('[tabindex="0"]')) this.rove(this.nav.children[1]);
+  }
+
+  paintWhy() {
+    const { judge, why } = this.board;
+    put(this.root, "data-judging", judge ? true : null);
+    put(this.judgeButton, "aria-pressed", String(Boolean(judge)));
+    this.here.hidden = !judge;
+    put(this.here, "data-danger", judge && judge.danger ? true : null);
+    this.here.replaceChildren(...(judge ? [sign("tdp-judge-sign", judgeSign(judge)), `From here: ${judge.here}.`] : []));
+    if (this.why.hidden || !why) return;
+    const part = (head, said) => div("", h("h4", {}, head), h("ul", {}, said.map((text) => h("li", {}, text))));
+    this.why.replaceChildren(part("Who holds what", why.holds), part("Who waits for whom", why.waits),
+      part("Properties", why.properties));
+  }
+
+  paintTimeline() {
+    const { board } = this;
+    const had = this.ticks.matches(":focus-within");
+    this.timeline.style.setProperty("--actors", board.actors.length);
+    this.rows.replaceChildren(...board.actors.map((a) => span(hue(a.index), h("b", {}, a.letter), ` ${a.name}`)));
+    this.ticks.replaceChildren(...[null, ...board.timeline].map((entry) => this.tick(entry)));
+    const current = this.ticks.children[board.step];
+    this.rove(current);
+    if (had) current.focus({ preventScroll: true });
+  }
+
+  /** One step of the timeline, in the row of its actor; without an entry the start. */
+  tick(entry) {
+    const { board } = this;
+    const step = entry ? entry.step : 0;
+    const here = board.broken || (board.advice && { ...board.advice, advice: true, step: board.step });
+    const breaks = here || board.ahead;
+    const bad = breaks && step > 0 && breaks.step === step ? breaks : null;
+    const now = step === board.step;
+    const kind = bad ? (bad.advice ? ["tdp-advice", "!"] : ["tdp-bad", "✗"]) : ["", ""];
+    const classes = ["tdp-tick", now && "tdp-now", step > board.step && "tdp-later", kind[0],
+      entry && entry.switch && "tdp-switch", entry && isSpare(board, entry) && "tdp-spare"].filter(Boolean).join(" ");
+    const label = tickLabel(board, entry, bad);
+    const node = button(label, { class: classes, title: label, "data-do": "goto", "data-step": step,
+      "aria-current": now ? "step" : null }, span("tdp-tickno", step % 5 && !now ? "" : String(step)));
+    if (entry) {
+      node.append(span(`tdp-mark ${hue(entry.actor)}`, kind[1] || board.actors[entry.actor].letter));
+      node.style.setProperty("--row", entry.actor);
+    }
+    return node;
+  }
+
+  paintLanes() {
+    const { board } = this;
+    if (this.lanes.length !== board.actors.length) {
+      this.lanes = board.actors.map((actor) => new Lane(actor));
+      this.lanesBox.replaceChildren(...this.lanes.map((lane) => lane.node));
+      this.rove(this.lanes[0].step);
+    }
+    board.actors.forEach((actor, i) => this.lanes[i].paint(actor, board, this.sources));
+  }
+
+  paintFoot() {
+    const { code, timeline, actors, actions, step, left } = this.board;
+    this.code.textContent = code || "(no step yet)";
+    this.copied.textContent = "";
+    this.left.hidden = !left;
+    if (left) {
+      const attrs = { class: "tdp-copy", "data-do": "restore" };
+      this.left.replaceChildren(span("", "branch left behind "), h("code", {}, left.code), " ",
+        button("Go back to the branch left behind", attrs, "Go back to it"));
+    }
+    this.actions.replaceChildren(...(actions || []).map((a) => h("li", {}, `${a.effect} `,
+      span("tdp-kind", `${a.function} ${a.line} `), h("code", {}, a.source))));
+    const spare = timeline.filter((t) => isSpare(this.board, t)).map((t) => t.step);
+    this.spare.hidden = !spare.length;
+    this.spare.textContent = `not needed for what breaks: step${spare.length > 1 ? "s" : ""} ${names(spare)}`;
+    this.words.replaceChildren(...timeline.map((t) => h("li", { class: t.step > step ? "tdp-later" : null },
+      h("b", {}, actors[t.actor].name), ` ${t.summary} `,
+      isSpare(this.board, t) ? "(not needed for what breaks) " : "",
+      span("tdp-kind", `${t.function || ""} ${t.line || ""}`))));
+  }
+
+  /** Bring the current lines and the current tick into sight, without moving the page. */
+  scrollAll() {
+    for (const lane of this.lanes) lane.scroll();
+    const now = this.ticks.children[this.board.step || 0];
+    if (!now) return;
+    const { timeline, rows } = this;
+    const right = now.offsetLeft + 40 - timeline.clientWidth;
+    const left = now.offsetLeft - rows.offsetWidth - 40;
+    if (timeline.scrollLeft < right) timeline.scrollLeft = right + timeline.clientWidth * 0.3;
+    else if (timeline.scrollLeft > left) timeline.scrollLeft = left;
+  }
+}
