@@ -41,7 +41,7 @@ LAYERS = {
     "replay": 7, "replay.board": 7, "replay.boardtext": 7, "replay.narrate": 7,
     "replay.needed": 7, "replay.recount": 7,
     "replay.schedule": 7, "replay.session": 7, "replay.stepping": 7, "replay.subject": 7,
-    "replay.trace": 7, "replay.why": 7,
+    "replay.trace": 7, "replay.uses": 7, "replay.why": 7,
     # 8: the facade, and the pictures
     "check": 8, "compare": 8, "outlook": 8, "guard": 8,
     "draw": 8, "draw._locks": 8, "draw._plan": 8, "draw._rows": 8, "draw._strip": 8,

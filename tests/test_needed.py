@@ -9,7 +9,7 @@ from tdplib import draw
 from tdplib.check import check
 from tdplib.errors import BadValueError
 from tdplib.replay import BlockedError, Session, replay
-from tdplib.replay.needed import needed
+from tdplib.replay.needed import arrows, needed
 
 NAME = "patch-22-skip-invalid"
 
@@ -88,12 +88,88 @@ def test_steps_that_use_the_same_field_keep_their_order():
     reads = {n for n, (_, e) in say.items() if "reads counter" in e[0]}
     writes = {n for n, (_, e) in say.items() if "sets counter" in e[0]}
     assert found.before
-    for one, other in found.before:
+    for one, other, _ in found.before:
         assert one < other
         assert say[one][0] != say[other][0]
+    pairs = {(one, other): why for one, other, why in found.before}
     crossed = {(r, w) for r in reads for w in writes if r < w and say[r][0] != say[w][0]}
-    assert crossed & set(found.before)
-    assert not set(combinations(sorted(reads), 2)) & set(found.before)
+    assert crossed & set(pairs)
+    assert not set(combinations(sorted(reads), 2)) & set(pairs)
+    for one, other in crossed & set(pairs):
+        assert pairs[one, other] == f"counter: read in step {one}, written in step {other}"
+
+
+def walk(name, seed, steps=150):
+    """A random path, an atomic action a step."""
+    rng, session = random.Random(seed), Session(name, raw=True)
+    while session.cursor < steps and not session.ended():
+        ready = [k for k, a in enumerate(session.board()["actors"]) if a["status"] == "ready"]
+        if not ready:
+            break
+        session.step(rng.choice(ready))
+    return session.trace()
+
+
+def another_order(trace, found, rng):
+    """The steps in an order that keeps each actor's own and every arrow; the last stays last."""
+    before, last = [set() for _ in trace.steps], {}
+    for k, step in enumerate(trace.steps):
+        before[k].update({last[step.actor]} if step.actor in last else ())
+        last[step.actor] = k
+    for arrow in found:
+        before[arrow.then - 1].add(arrow.first - 1)
+    every, end, order = range(len(before)), len(before) - 1, []
+    left = set(every)
+    while left:
+        free = [k for k in every if k in left and not before[k] & left]
+        order.append(rng.choice([k for k in free if k != end] or free))
+        left.remove(order[-1])
+    return order
+
+
+def outcome(trace, order):
+    """What an order breaks, and the state it leads to."""
+    session = Session(_subject=trace.session.subject, _mode=trace.session.mode)
+    for k in order:
+        session.step(trace.steps[k].actor)
+    return session.broken(), session.states[-1].tobytes()
+
+
+WALKED = (
+    "v5.17", "patch-21", "patch-22-skip-invalid", "v5.18", "v6.6", "no-gift", "v3-list-walk",
+    "delist-at-queue", "lost-update", "teardown", "load-without-flush",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WALKED)
+def test_every_order_that_keeps_the_arrows_comes_to_the_same(name):
+    for seed in (1, 2):
+        trace = walk(name, seed)
+        found, rng = arrows(trace), random.Random(seed)
+        want = outcome(trace, range(len(trace.steps)))
+        orders = [another_order(trace, found, rng) for _ in range(3)]
+        assert any(order != sorted(order) for order in orders), f"{name}, seed {seed}"
+        for order in orders:
+            assert outcome(trace, order) == want, f"{name}, seed {seed}"
+
+
+def test_an_arrow_tells_what_joins_its_steps():
+    found = arrows(check(NAME).trace)
+    assert [arrow[:2] for arrow in found] == [(4, 6)]
+    assert found[0].why == (
+        "root 0's role: exchanged in step 4, read in step 6; "
+        "mmu_lock: released in step 4, taken for write in step 6"
+    )
+    whys = " ".join(arrow.why for arrow in arrows(check("flush-under-mmu-lock").trace))
+    assert "root 0's work item: queued in step 6, taken up in step 8" in whys
+
+
+def test_arrows_join_needed_steps_only():
+    trace = next(t for t in map(wandering, SEEDS) if not all(needed(t).steps))
+    found = needed(trace)
+    assert found.before
+    assert all(found.steps[a.first - 1] and found.steps[a.then - 1] for a in found.before)
+    assert {a[:2] for a in arrows(trace)} != {a[:2] for a in found.before}
 
 
 def test_the_picture_greys_what_is_not_needed_and_says_so():

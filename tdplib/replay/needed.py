@@ -8,20 +8,18 @@ can be left out. Other minimal sets may exist.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 from ..errors import BadValueError
-from ..lang.independence import LOOKS, TOUCHES, conflicting
-from . import narrate
-from .stepping import Happened, Runner
+from .stepping import Runner
+from .uses import Use, meet, uses
 
-__all__ = ["Needed", "happens_before", "needed"]
+__all__ = ["Arrow", "Needed", "arrows", "needed"]
 
 NOT_NEEDED = "not needed: the same breaks without this step"
-CHECKED = (("page", "spt"), ("page", "tdp_mmu_root_count"))
-"""What an operation on a whole page touches only because the checker looks at it."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +28,14 @@ class Needed:
     What of a trace matters.
 
     steps : of each step, whether it is needed; path : the actors of the needed ones, in order;
-    code : their schedule code; before : pairs of step numbers (from 1) of different actors, the
-    first of which must stay before the second because both use the same field or lock; what
-    follows from others is left out
+    code : their schedule code; before : the arrows between needed steps of different actors (see
+    `arrows`)
     """
 
     steps: tuple[bool, ...]
     path: tuple[int, ...]
     code: str
-    before: tuple[tuple[int, int], ...]
+    before: tuple[Arrow, ...]
 
     def __str__(self) -> str:
         out = [str(k) for k, need in enumerate(self.steps, 1) if not need]
@@ -46,10 +43,9 @@ class Needed:
         lines = [f"{many} of {len(self.steps)} steps are needed; as a schedule {self.code}"]
         if out:
             lines.append("not needed: " + ", ".join(out))
-        kept = [(a, b) for a, b in self.before if self.steps[a - 1] and self.steps[b - 1]]
-        if kept:
-            said = ", ".join(f"{a} before {b}" for a, b in kept)
-            lines.append(f"the order that matters: {said}")
+        if self.before:
+            lines.append("the order that matters:")
+            lines += [f"  {arrow.first} before {arrow.then}: {arrow.why}" for arrow in self.before]
         return "\n".join(lines)
 
 
@@ -73,7 +69,7 @@ def needed(trace) -> Needed:
     code = session.code_of(left)
     mine = set(kept)
     flags = tuple(k in mine for k in range(len(path)))
-    return Needed(flags, left, code, happens_before(trace))
+    return Needed(flags, left, code, arrows(trace, flags))
 
 
 def _fewest(path: tuple[int, ...], breaks: Callable[[list[int]], bool]) -> list[int]:
@@ -111,54 +107,95 @@ def _singles(path: tuple[int, ...], kept: list[int]) -> Iterator[set[int]]:
     yield from ({k} for k in reversed(kept))
 
 
-def happens_before(trace) -> tuple[tuple[int, int], ...]:
+class Arrow(NamedTuple):
     """
-    Return which steps of different actors keep their order, as pairs of numbers from 1.
+    Two steps of different actors that keep their order, and why.
+
+    first, then : their numbers, from 1; why : what both use, and what each does to it
+    """
+
+    first: int
+    then: int
+    why: str
+
+
+def arrows(trace, steps: tuple[bool, ...] | None = None) -> tuple[Arrow, ...]:
+    """
+    Return which steps of different actors keep their order, and why.
 
     Two steps do if they use the same field, lock, list or queue and one of them changes it. A pair
     that follows from others and from each actor's own order is left out.
+
+    Parameters
+    ----------
+    trace : a `tdplib.replay.Trace`; it need not break anything
+    steps : of each step whether it counts (`needed(trace).steps`); the others are as if they were
+        not there. None: all count.
+
+    Examples
+    --------
+    >>> from tdplib.check import check
+    >>> for arrow in arrows(check("lost-update").trace):
+    ...     print(*arrow)
+    1 3 counter: read in step 1, written in step 3
+    3 5 counter: written in step 3, written in step 5
+    4 6 arrived: changed in step 4, changed in step 6
     """
-    taken = trace.session.taken[: len(trace.steps)]
-    used = [frozenset(key for h in each.happened for key in _uses(h)) for each in taken]
+    system, taken = trace.session.system, trace.session.taken[: len(trace.steps)]
+    used = [
+        [use for h in each.happened for use in uses(system, step.actor, h)]
+        for step, each in zip(trace.steps, taken, strict=True)
+    ]
+    return tuple(
+        Arrow(j + 1, k + 1, "; ".join(_why(used, j, k))) for j, k in _covering(trace, used, steps)
+    )
+
+
+def _covering(trace, used: list[list[Use]], steps: tuple[bool, ...] | None) -> list[tuple]:
+    """Return the pairs of steps, from 0, that keep their order and follow from no others."""
     behind: list[int] = []
     found = []
     for k, step in enumerate(trace.steps):
         known = 0
-        for j in range(k - 1, -1, -1):
+        for j in range(k - 1, -1, -1) if steps is None or steps[k] else ():
             mine = trace.steps[j].actor == step.actor
-            if known >> j & 1 or not (mine or _meet(used[j], used[k])):
+            left_out = steps is not None and not steps[j]
+            if left_out or known >> j & 1 or not (mine or _meet(used[j], used[k])):
                 continue
             known |= behind[j] | 1 << j
             if not mine:
-                found.append((j + 1, k + 1))
+                found.append((j, k))
         behind.append(known)
-    return tuple(sorted(found))
+    return sorted(found)
 
 
-def _meet(some: Iterable[tuple], others: Iterable[tuple]) -> bool:
-    return any(
-        what == other and conflicting(mode, how) and (None in (which, whom) or which == whom)
-        for what, mode, which in some
-        for other, how, whom in others
-    )
+def _meet(some: list[Use], others: list[Use]) -> bool:
+    return any(meet(one, other) for one in some for other in others)
 
 
-def _uses(h: Happened) -> Iterator[tuple]:
-    """Give (what, mode, which) of everything an executed operation uses; which None: all."""
-    op = h.node.op
-    if op.lock and (op.code in narrate.KINDS or op.code in LOOKS):
-        shared = op.code in ("RLOCK", "RUNLOCK", *LOOKS)
-        yield ("lock", op.lock), "r" if shared else "w", None
-    elif op.code.startswith("REQ"):
-        looks = op.code == "REQTEST" or (op.code == "REQCHECK" and not h.result)
-        yield ("requests",), "r" if looks else "w", None if op.code == "REQALL" else h.a
-    elif op.code.startswith("TLB"):
-        yield ("tlb",), "w", None if op.code == "TLBFLUSHALL" else h.a
-    elif op.code in TOUCHES:
-        whole = op.code in ("UPDRETURN", "NOTRETURN")
-        for key, mode in TOUCHES[op.code]:
-            if whole or key not in CHECKED:
-                yield key, mode, None
-    elif op.place is not None and op.visible:
-        changed = op.code != "LOAD" and (h.breaks or not (h.before == h.after).all())
-        yield (op.place.owner, op.place.name), "w" if changed else "r", (h.obj, h.idx)
+def _why(used: list[list[Use]], j: int, k: int) -> list[str]:
+    """Say what joins two steps: of each thing the pair of uses that tells most."""
+    best: dict[tuple, tuple[int, Use, Use]] = {}
+    for other in used[k]:
+        for one in reversed(used[j]):
+            if meet(one, other):
+                key = (*one.what, one.which if other.which is None else other.which)
+                rank = (one.mode == "r") + (other.mode == "w")  # written, then read: tells most
+                if key not in best or rank < best[key][0]:
+                    best[key] = rank, one, other
+    found = {key: _said(one, j, other, k) for key, (_, one, other) in best.items()}
+    ranks = {key: RANK.get(key[0], 0) for key in found}
+    most = 2 if min(ranks.values()) < 3 else 3
+    return [found[key] for key in sorted(found, key=ranks.get) if ranks[key] <= most]
+
+
+def _said(one: Use, j: int, other: Use, k: int) -> str:
+    thing = one.thing if other.which is None else other.thing
+    if one.thing != other.thing and None not in (one.which, other.which):
+        thing = thing.partition(".")[0]  # two bits of one word
+    return f"{thing}: {one.verb} in step {j + 1}, {other.verb} in step {k + 1}"
+
+
+RANK = {"list": 1, "item": 1, "finished": 1, "lock": 2, "queued": 2, "readers": 2}
+RANK |= dict.fromkeys(("inited", "destroyed", "alive", "slots", "zapped", "marked"), 3)
+"""What is told later: fields come first, then list and queue, then locks; the rest if need be."""
