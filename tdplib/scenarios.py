@@ -252,10 +252,13 @@ _SMALL_TREE = Scenario(
 )
 _ALONE = Scenario(name="alone", vcpus=1, updates=0)
 _CURSOR = Scenario(name="cursor", vcpus=1, updates=1, unload=0)
+_LOOKS_BACK = Scenario(name="cursor-of-three", vcpus=1, updates=1, unload=0, entries=3)
 _TWO_TASKS = Scenario(name="two-tasks", updates=0, unload=0)
 _TWO_FAULTS = Scenario(name="two-faults", vcpus=1, faults=2, updates=1, first_gfn=1)
 _MODES = Scenario(name="roots-two-modes", faults=2, updates=1, roots=4)
 _SHARED_WALK = Scenario(name="shared-walk", vcpus=1, updates=1, readers=1)
+_IN_TURN = Scenario(name="in-turn", vcpus=3, updates=0, unload=0)
+_THREE_MODES = Scenario(name="three-modes", updates=1, unload=0, roots=4)
 
 DEFAULTS: dict[str, Scenario] = {
     "delist-at-queue": _WITH_NOTIFIER,
@@ -273,6 +276,8 @@ DEFAULTS: dict[str, Scenario] = {
         ("zap-cursor", *(f"zap-cursor-{bug}" for bug in ("early-test", "no-test", "gives-up"))),
         _CURSOR,
     ),
+    "zap-cursor-looks-back": _LOOKS_BACK,
+    "roots-clear-middle": _IN_TURN,
     "zap-race": Scenario(name="race", vcpus=1, updates=1, entries=1, unload=0, workers=0),
     "roots-emptied": Scenario(name="roots-beside-a-walk", updates=1),
     "roots-plain-inc": Scenario(name="roots-one-mode", vcpus=1, updates=1),
@@ -285,6 +290,8 @@ DEFAULTS: dict[str, Scenario] = {
     "check-then-get": Scenario(name="one-reader", vcpus=1, updates=0, readers=1, first_gfn=1),
     "flush-under-read-lock": SCENARIOS["small"],
     "memslot-delete": SCENARIOS["requeue"],
+    "middle-root": _THREE_MODES,
+    "middle-root-no-gift": replace(_THREE_MODES, name="three-modes-no-worker", workers=0),
     "teardown": Scenario(name="process-exit", vcpus=1, unload=0, updates=0, readers=1, first_gfn=1),
     "delist-then-yield": SCENARIOS["notifier"],
     **dict.fromkeys(("shared-drop", "one-before-invalid"), _SHARED_WALK),

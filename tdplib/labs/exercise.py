@@ -61,7 +61,11 @@ class Case:
     scenario: str | Mapping[str, Any] | None = None
     """Name of a scenario, or keywords of `Scenario`; None means the protocol's default."""
     properties: tuple[str, ...] | None = None
-    """Names of the properties to look for; None means all of them."""
+    """
+    Names of the properties to look for; None means all of them.
+
+    Of a ``guard``: which of them the trace of a bug that was not caught is to show.
+    """
     forbids: tuple[str, ...] = ()
     """Advice that counts as a failure here, e.g. ``("wasted-zap",)``."""
     must: str = ""

@@ -76,11 +76,11 @@ def _covered(outcome):
 
 def _bug(case: Case):
     """Return the trace of what goes wrong in a case that must break, or None."""
-    return _trace(case.base, case.world())
+    return _trace(case.base, case.world(), case.properties)
 
 
 @cache
-def _trace(base, scenario):
+def _trace(base, scenario, properties):
     from tdplib.check import check
 
-    return check(base=base, scenario=scenario, first_only=True).trace
+    return check(base=base, scenario=scenario, properties=properties, first_only=True).trace

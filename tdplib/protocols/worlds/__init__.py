@@ -121,6 +121,13 @@ WORLDS: tuple[Row, ...] = (
         Expected("violated", ("no-use-after-free",)),
     ),
     Row(
+        "roots-clear-middle",
+        "roots-clear-late, with three roots, of which the middle one is given back",
+        "world",
+        "roots-clear-late",
+        Expected("holds", wasted_zap=False),
+    ),
+    Row(
         "shared-entries",
         "a fault, a replacement, the processor and the worker change SPTEs under the read lock",
         "world",
@@ -189,6 +196,13 @@ WORLDS: tuple[Row, ...] = (
         "zap-cursor, but a fault does not test its root",
         "world",
         "zap-cursor",
+        Expected("holds"),
+    ),
+    Row(
+        "zap-cursor-looks-back",
+        "zap-cursor-no-test, with a zapper that goes back before its last entry",
+        "world",
+        "zap-cursor-no-test",
         Expected("holds"),
     ),
     Row(
@@ -300,6 +314,20 @@ WORLDS: tuple[Row, ...] = (
         "world",
         "patch-21",
         Expected("violated", ("zap-complete", "no-double-queue")),
+    ),
+    Row(
+        "middle-root",
+        "patch-22-skip-invalid, with three roots, of which the middle one is given back",
+        "world",
+        "patch-22-skip-invalid",
+        Expected("violated", ("zap-complete",)),
+    ),
+    Row(
+        "middle-root-no-gift",
+        "middle-root, queueing roots without a reference for the worker",
+        "world",
+        "middle-root",
+        Expected("violated", ("freed-empty",)),
     ),
     Row(
         "teardown",
