@@ -13,6 +13,7 @@ import os
 import pathlib
 import sys
 
+import lab
 import pytest
 
 from tdplib.doctor import find_chromium
@@ -144,3 +145,11 @@ def host(chromium):
     yield opened
     for context in opened.contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def jupyter(tmp_path_factory, chromium):
+    """One JupyterLab for all tests that need a real one."""
+    notebooks = tmp_path_factory.mktemp("notebooks")
+    with lab.server(tmp_path_factory.mktemp("jupyter"), notebooks) as running:
+        yield running

@@ -9,6 +9,7 @@ the page; here we wait for the notebook, its session and its kernel, and run Jup
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pathlib
 import secrets
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import dataclass
 
 REPOSITORY = pathlib.Path(__file__).parents[2]
 
@@ -36,10 +38,37 @@ COMMAND = """async (command) => {
   return panel.content.widgets.map((cell) => cell.model.type);
 }"""
 
+CELL = """(name) => {
+  const cells = jupyterapp.shell.currentWidget.content.widgets;
+  const named = (cell) => [cell.model.id, cell.model.sharedModel.source].includes(name);
+  return cells.findIndex(named);
+}"""
+
+SHOW = """async (index) => {
+  const notebook = jupyterapp.shell.currentWidget.content;
+  await notebook.scrollToItem(index, "center");
+  await notebook.widgets[index].ready;
+}"""
+
+RAN = """([index, before]) => {
+  const { model } = jupyterapp.shell.currentWidget.content.widgets[index];
+  return model.executionState === "idle" && model.executionCount !== null
+    && model.executionCount !== before;
+}"""
+
 THEME = """async (theme) => {
   await window.jupyterapp.restored;
   await window.jupyterapp.commands.execute("apputils:change-theme", {theme});
 }"""
+
+SOURCE = "(i) => jupyterapp.shell.currentWidget.content.widgets[i].model.sharedModel.source"
+
+COUNT = "(i) => jupyterapp.shell.currentWidget.content.widgets[i].model.executionCount"
+
+ACTIVE = "(i) => jupyterapp.shell.currentWidget.content.activeCellIndex === i"
+
+SOURCES = """() => jupyterapp.shell.currentWidget.content.widgets
+  .map((cell) => [cell.model.id, cell.model.sharedModel.source])"""
 
 CELLS = "() => jupyterapp.shell.currentWidget.content.widgets.map((cell) => cell.model.type)"
 
@@ -54,9 +83,19 @@ IDLE = """() => { const panel = jupyterapp.shell.currentWidget;
       || !cell.model.sharedModel.source.trim() || cell.model.executionCount !== null); }"""
 
 
+@dataclass(frozen=True)
+class Server:
+    """A running server: where it is, the folder of its notebooks, its learner's progress file."""
+
+    address: str
+    token: str
+    notebooks: pathlib.Path
+    progress: pathlib.Path
+
+
 @contextlib.contextmanager
 def server(folder: pathlib.Path, notebooks: pathlib.Path):
-    """A JupyterLab of its own, with its settings in `folder`; gives (address, token)."""
+    """A JupyterLab of its own, with its settings in `folder`; gives a `Server`."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
@@ -84,18 +123,19 @@ def server(folder: pathlib.Path, notebooks: pathlib.Path):
     news = folder / "config/lab/user-settings/@jupyterlab/apputils-extension"
     news.mkdir(parents=True)
     (news / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
-    log = folder / "server.log"
+    log, progress = folder / "server.log", folder / "progress.json"
+    homes |= {"IPYTHONDIR": str(folder / "ipython"), "TDPLIB_PROGRESS": str(progress)}
     with log.open("w") as out:
         process = subprocess.Popen(
             command,
-            env={**os.environ, **homes, "IPYTHONDIR": str(folder / "ipython"), "PYTHONPATH": path},
+            env={**os.environ, **homes, "PYTHONPATH": path},
             stdout=out,
             stderr=subprocess.STDOUT,
         )
     address = f"http://127.0.0.1:{port}"
     try:
         _wait(process, f"{address}/api/status?token={token}", log)
-        yield address, token
+        yield Server(address, token, notebooks, progress)
     finally:
         process.terminate()
         process.wait(30)
@@ -116,10 +156,10 @@ def _wait(process, address, log):
 class Notebook:
     """One notebook open in one browser page."""
 
-    def __init__(self, page, address, token, name):
-        self.page = page
+    def __init__(self, page, server, name):
+        self.page, self.server, self.name = page, server, name
         page.set_default_timeout(30_000)
-        page.goto(f"{address}/lab/tree/{name}?reset&token={token}")
+        page.goto(f"{server.address}/lab/tree/{name}?reset&token={server.token}")
         page.wait_for_function("() => window.jupyterapp", timeout=120_000)
 
     def run_all(self, timeout=240):
@@ -142,6 +182,61 @@ class Notebook:
         """The types of the cells, in order."""
         return self.page.evaluate(CELLS)
 
+    def sources(self):
+        """The ids of the cells, in order, each with its source."""
+        return dict(self.page.evaluate(SOURCES))
+
     def errors(self):
         """What the cells raised."""
         return self.page.evaluate(ERRORS)
+
+    def cell(self, name):
+        """The cell whose id, or whose whole source, is `name`."""
+        return Cell(self, self.page.evaluate(CELL, name), name)
+
+    def end(self):
+        """Close the page and shut its kernel down: a dozen of them would fill the memory."""
+        self.page.close()
+        api = f"{self.server.address}/api/sessions"
+        with _request(f"{api}?token={self.server.token}") as answer:
+            sessions = json.load(answer)
+        for session in sessions:
+            if session["path"] == self.name:
+                _request(f"{api}/{session['id']}?token={self.server.token}", "DELETE").close()
+
+
+def _request(address, method="GET"):
+    return urllib.request.urlopen(urllib.request.Request(address, method=method), timeout=30)
+
+
+class Cell:
+    """One cell, handled as a user does: scrolled to, clicked into, typed into, run by keys."""
+
+    def __init__(self, book, index, name):
+        if index < 0:
+            raise LookupError(f"{book.name} has no cell {name!r}")
+        self.book, self.page, self.index = book, book.page, index
+
+    def node(self):
+        """The cell in the page, scrolled into sight."""
+        self.page.evaluate(SHOW, self.index)
+        return self.page.locator(f'.jp-Cell[data-windowed-list-index="{self.index}"]')
+
+    def replace(self, text):
+        """Click into the editor, select all, type `text`."""
+        self.node().locator(".cm-content").click()
+        self.page.keyboard.press("ControlOrMeta+a")
+        self.page.keyboard.insert_text(text)
+        assert self.page.evaluate(SOURCE, self.index) == text
+
+    def run(self, timeout=60):
+        """Press Shift+Enter in the cell, and wait until the kernel has run it."""
+        before = self.page.evaluate(COUNT, self.index)
+        if not self.page.evaluate(ACTIVE, self.index):
+            self.node().locator(".cm-content").click()
+        self.page.keyboard.press("Shift+Enter")
+        self.page.wait_for_function(RAN, arg=[self.index, before], timeout=timeout * 1000)
+
+    def outputs(self):
+        """The text of the outputs that the page shows."""
+        return "\n".join(self.node().locator(".jp-OutputArea-output").all_inner_texts())

@@ -22,22 +22,12 @@ SHOTS = os.environ.get("TDPLIB_SCREENSHOTS")
 """A folder in which the screenshots are kept; without it they go where pytest keeps its files."""
 
 LAB = "lab07_requeue_race.ipynb"
-OTHER_LABS = [
-    path for path in sorted((lab.REPOSITORY / "labs").glob("lab*.ipynb")) if path.name != LAB
-]
 
 BOTH = """\
 import fake_session
 from tdplib.widgets import Interleaver
 one = Interleaver(session=fake_session.FakeSession())
 one"""
-
-
-@pytest.fixture(scope="module")
-def jupyter(tmp_path_factory, chromium):
-    notebooks = tmp_path_factory.mktemp("notebooks")
-    with lab.server(tmp_path_factory.mktemp("jupyter"), notebooks) as (address, token):
-        yield address, token, notebooks
 
 
 @pytest.fixture
@@ -50,14 +40,13 @@ def shots(tmp_path):
 @pytest.fixture
 def notebook(jupyter, chromium):
     """Write cells to a notebook, open it; the page is closed at the end."""
-    address, token, folder = jupyter
     contexts = []
 
     def opened(name, cells=None, width=1280, height=1000):
         if cells is not None:
-            nbformat.write(new_notebook(cells=cells, metadata=KERNEL), folder / name)
+            nbformat.write(new_notebook(cells=cells, metadata=KERNEL), jupyter.notebooks / name)
         contexts.append(chromium.new_context(viewport={"width": width, "height": height}))
-        return lab.Notebook(contexts[-1].new_page(), address, token, name)
+        return lab.Notebook(contexts[-1].new_page(), jupyter, name)
 
     yield opened
     for context in contexts:
@@ -91,7 +80,7 @@ def test_the_widget_in_jupyterlab(notebook, shots):
 
 def test_the_first_lab_from_top_to_bottom(notebook, jupyter, shots):
     """Every cell of the lab as a learner gets it, then the re-queue played by clicks."""
-    shutil.copy(lab.REPOSITORY / "labs" / LAB, jupyter[2] / LAB)
+    shutil.copy(lab.REPOSITORY / "labs" / LAB, jupyter.notebooks / LAB)
     book = notebook(LAB, height=1100)
     book.theme("JupyterLab Light")
     book.run_all()
@@ -142,27 +131,6 @@ def click_until(player, actor, where, text, limit=30):
         button.click()
         expect(count).to_have_text(f"step {step + 1} of {step + 1}", timeout=20_000)
     raise AssertionError(f"{actor} took {limit} steps and {text!r} did not show")
-
-
-WIDGETS = """() => jupyterapp.shell.currentWidget.content.widgets
-  .flatMap((cell) => cell.model.type === "code" ? cell.model.outputs.toJSON() : [])
-  .filter((output) => "application/vnd.jupyter.widget-view+json" in (output.data || {})).length"""
-
-
-@pytest.mark.parametrize("path", OTHER_LABS, ids=lambda path: path.stem)
-def test_every_other_lab_runs(notebook, jupyter, shots, path):
-    """As a learner gets it, untouched: no cell fails, and a board to play with is there."""
-    shutil.copy(path, jupyter[2] / path.name)
-    book = notebook(path.name)
-    book.run_all()
-    assert book.errors() == []
-    if "Interleaver(" in path.read_text(encoding="utf-8"):
-        assert book.page.evaluate(WIDGETS) > 0
-        player = book.page.locator(".tdp-il").first
-        player.scroll_into_view_if_needed()
-        expect(player.locator(".tdp-count")).to_have_text(re.compile(r"^step \d+ of \d+$"))
-        expect(player.locator(".tdp-error")).to_have_text("")
-    book.page.screenshot(path=shots / f"{path.stem}.png")
 
 
 def test_without_a_kernel_the_notebook_shows_the_picture(notebook, shots):
