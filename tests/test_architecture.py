@@ -12,7 +12,7 @@ PACKAGE = ROOT / "tdplib"
 
 LAYERS = {
     # 0: what knows nothing
-    "_jit": 0, "_jit_cache": 0, "_sources": 0, "errors": 0, "": 0,
+    "_jit": 0, "_jit_cache": 0, "_sources": 0, "errors": 0, "store": 0, "": 0,
     # 1: bits, and names that need none
     "words": 1, "words.bits": 1, "words.gfn": 1, "words.glossary": 1, "words.role": 1,
     "words.spte": 1,
@@ -21,7 +21,8 @@ LAYERS = {
     "machine._refcount_rules": 2, "machine._zap_kernels": 2, "machine.pagetable": 2,
     "machine.refcount": 2, "machine.results": 2, "machine.view": 2,
     # 3: kernel Python
-    "lang": 3, "lang.calls": 3, "lang.errors": 3, "lang.expressions": 3, "lang.flow": 3,
+    "lang": 3, "lang.calls": 3, "lang.changes": 3, "lang.errors": 3, "lang.expressions": 3,
+    "lang.flow": 3,
     "lang.grammar": 3, "lang.grammar_expressions": 3, "lang.grammar_messages": 3,
     "lang.independence": 3, "lang.ir": 3, "lang.kernel": 3, "lang.kernel._stub": 3,
     "lang.kernel.atomics": 3, "lang.kernel.constants": 3, "lang.kernel.locks": 3,
@@ -43,7 +44,7 @@ LAYERS = {
     "replay.schedule": 7, "replay.session": 7, "replay.stepping": 7, "replay.subject": 7,
     "replay.trace": 7, "replay.uses": 7, "replay.why": 7,
     # 8: the facade, and the pictures
-    "check": 8, "compare": 8, "outlook": 8, "guard": 8,
+    "check": 8, "compare": 8, "ending": 8, "outlook": 8, "guard": 8,
     "draw": 8, "draw._locks": 8, "draw._plan": 8, "draw._rows": 8, "draw._strip": 8,
     "draw._svg": 8, "draw.board": 8, "draw.dot": 8, "draw.page": 8, "draw.perfetto": 8,
     "draw.swimlanes": 8, "draw.figures": 8, "draw.figures._parts": 8, "draw.figures.life": 8,
@@ -53,9 +54,9 @@ LAYERS = {
     "figure": 9, "figure.holds": 9, "figure.lives": 9, "figure.queueing": 9,
     "widgets": 9, "widgets._assets": 9, "widgets.interleaver": 9, "widgets.snapshot": 9,
     "widgets.terms": 9,
-    "labs": 9, "labs.breaking": 9, "labs.build": 9, "labs.changes": 9, "labs.detours": 9,
+    "labs": 9, "labs.breaking": 9, "labs.build": 9, "labs.detours": 9,
     "labs.cost": 9, "labs.measure": 9,
-    "labs.ending": 9, "labs.exercise": 9, "labs.guarding": 9,
+    "labs.exercise": 9, "labs.guarding": 9,
     "labs.hints": 9,
     "labs.judge": 9, "labs.learner": 9, "labs.mutants": 9, "labs.mutations": 9,
     "labs.mutations_atomic": 9, "labs.page": 9, "labs.proofs": 9,

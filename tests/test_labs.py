@@ -312,7 +312,7 @@ def test_a_crash_in_the_middle_of_a_write_leaves_the_old_file(monkeypatch):
     def crash(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(progress.os, "replace", crash)
+    monkeypatch.setattr(os, "replace", crash)
     with pytest.raises(KeyboardInterrupt):
         progress.note_attempt("lab07.ex1", WRONG)
     assert progress.progress_path().read_bytes() == before
@@ -326,6 +326,11 @@ def test_a_damaged_file_is_put_aside():
         progress.note_attempt("lab07.ex1", RIGHT)
     assert path.with_name("progress.json.damaged").read_text() == '{"exercises": {'
     assert progress.exercise_record("lab07.ex1")["attempts"] == 1
+    path.write_text("once more", encoding="utf-8")
+    with pytest.warns(UserWarning, match="damaged-2"):
+        assert progress.read_progress()["exercises"] == {}
+    assert path.with_name("progress.json.damaged").read_text() == '{"exercises": {'
+    assert path.with_name("progress.json.damaged-2").read_text() == "once more"
 
 
 def test_a_place_that_cannot_be_written_is_told_and_the_lab_goes_on(monkeypatch, tmp_path):

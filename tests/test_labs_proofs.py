@@ -14,13 +14,13 @@ from lab_replay import breaks, every_word, says
 
 from tdplib.cli import main
 from tdplib.labs.build import reference_answers
-from tdplib.labs.changes import changed_lines
 from tdplib.labs.exercise import LabError, find_exercise, lab_names, load_lab
 from tdplib.labs.mutants import mutants, schedule_mutants
 from tdplib.labs.proofs import read_proofs
 from tdplib.labs.report import NOT_ATTEMPTED, RIGHT, WRONG
 from tdplib.labs.sources import read_source
 from tdplib.labs.verify import EQUIVALENT, NOT_RIGHT, Result, catch_rate, prove, verify
+from tdplib.lang.changes import changed_lines
 
 NAMES = [record.id for name in lab_names() for record in load_lab(name).exercises]
 FEW = 3

@@ -11,10 +11,9 @@ from __future__ import annotations
 import ast
 from functools import cache
 
+from tdplib.ending import never_ends
 from tdplib.errors import TdplibError
 from tdplib.labs.breaking import judge_schedule
-from tdplib.labs.changes import changed_lines
-from tdplib.labs.ending import never_ends
 from tdplib.labs.exercise import Case, Exercise
 from tdplib.labs.guarding import judge_invariant
 from tdplib.labs.report import (
@@ -28,16 +27,13 @@ from tdplib.labs.report import (
     Report,
     Score,
 )
+from tdplib.lang.changes import changed_lines
+from tdplib.protocols import is_harness
 
 __all__ = ["judge"]
 
 MAX_SECONDS = 30.0
 """A search of a lab's scenario takes about one; more than this is a runaway, and said to be so."""
-
-# What the harness of `protocols/_shared.py` tells the properties: an answer that used one could
-# make a wrong zap look finished.
-HARNESS_PREFIXES = ("model_", "workqueue_")
-HARNESS_NAMES = frozenset({"run_work"})
 
 
 def judge(exercise: Exercise, code: object) -> Report:
@@ -162,9 +158,7 @@ def why_beside_the_point(exercise: Exercise, tree: ast.Module) -> str | None:
 
 def _harness_call(tree):
     for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and (
-            node.id.startswith(HARNESS_PREFIXES) or node.id in HARNESS_NAMES
-        ):
+        if isinstance(node, ast.Name) and is_harness(node.id):
             return (
                 f"line {node.lineno}: `{node.id}` belongs to the model around the kernel code, "
                 "not to the kernel. Leave it out."

@@ -27,6 +27,7 @@ __all__ = [
     "Protocol",
     "Row",
     "every_name",
+    "is_harness",
     "load",
     "names",
     "row",
@@ -37,6 +38,9 @@ FOLDER = Path(__file__).parent
 """Where the protocol files lie."""
 
 SHARED = "_shared.py"
+
+_HARNESS_PREFIXES = ("model_", "workqueue_")
+_HARNESS_NAMES = frozenset({"run_work"})
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,15 @@ def row(name: str) -> Row:
         if each.name == name:
             return each
     raise BadValueError(f"no protocol is called {name!r}{nearest(name, every_name())}")
+
+
+def is_harness(name: str) -> bool:
+    """
+    Tell whether `name` is a call by which the harness tells the properties what happens.
+
+    An answer that used one could make a wrong zap look finished.
+    """
+    return name.startswith(_HARNESS_PREFIXES) or name in _HARNESS_NAMES
 
 
 @cache

@@ -1,5 +1,5 @@
 """
-Whether an answer comes to an end.
+Whether what a search found to hold comes to an end.
 
 Nothing breaks in a program that loops for ever: it never arrives where something is asserted. So a
 search that holds is worth something only if everybody can get done: from each state that was
