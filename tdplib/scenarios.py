@@ -257,6 +257,7 @@ _TWO_TASKS = Scenario(name="two-tasks", updates=0, unload=0)
 _TWO_FAULTS = Scenario(name="two-faults", vcpus=1, faults=2, updates=1, first_gfn=1)
 _MODES = Scenario(name="roots-two-modes", faults=2, updates=1, roots=4)
 _SHARED_WALK = Scenario(name="shared-walk", vcpus=1, updates=1, readers=1)
+_TWO_AT_A_TIME = Scenario(name="two-at-a-time", updates=1, roots=4)
 _IN_TURN = Scenario(name="in-turn", vcpus=3, updates=0, unload=0)
 _THREE_MODES = Scenario(name="three-modes", updates=1, unload=0, roots=4)
 
@@ -307,6 +308,10 @@ DEFAULTS: dict[str, Scenario] = {
     "capstone": SCENARIOS["default"],
     "capstone-kept": SCENARIOS["default"],
     "capstone-slow-worker": SCENARIOS["two-vcpus"],
+    **dict.fromkeys(
+        (f"{on}-two-modes" for on in ("patch-21", "patch-22", "capstone", "capstone-kept")),
+        _TWO_AT_A_TIME,
+    ),
 }
 """Default scenario of the protocols and worlds whose story needs another than ``default``."""
 

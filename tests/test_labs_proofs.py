@@ -234,6 +234,8 @@ def names(text=ANSWER):
         "constant 3 to 2 in line 11: for n in range(3):",
         "compare otherwise in line 12: if n == a:",
         "break for line 13: continue",
+        "one turn of line 11: for n in range(3):",
+        "one turn of line 15: while not try_cmpxchg(root.role.word, a, b):",
     ],
 )
 def test_there_is_a_mutant_for_each_kind_of_slip(name):

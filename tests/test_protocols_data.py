@@ -244,7 +244,7 @@ def test_every_world_has_a_file_a_docstring_and_a_scenario_of_its_own():
     assert files == {each.file for each in worlds.WORLDS}
     for each in worlds.WORLDS:
         world = protocols.load(each.name)
-        assert world.docstring.startswith(f"{each.name}: ")
+        assert world.docstring.startswith(f"{each.text or each.name}: ")
         assert each.name in scenarios.DEFAULTS
         assert not set(protocols.names()) & {each.name}
 

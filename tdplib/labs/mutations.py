@@ -279,6 +279,17 @@ def jumps(tree):
                 yield what, node, _replace(tree, node, new)
 
 
+def one_turn(tree):
+    """End a loop after its first turn; not one that ends by itself then."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.For, ast.While)) and not isinstance(node.body[-1], JUMPS):
+
+            def edit(there, node=node):
+                there(node).body.append(ast.Break())
+
+            yield "one turn of", node, edit
+
+
 def unatomic(tree):
     """Read, then write, where the answer does both in one operation."""
     yield from plain_instead_of_atomic(tree, blocks)
@@ -313,5 +324,5 @@ def _replace(tree, node, new):
 
 OPERATORS = (
     dropped, swapped, moved, negated, and_or, lock_modes, without_lock, unatomic, without_reference,
-    constants, comparisons, jumps,
+    constants, comparisons, jumps, one_turn,
 )  # fmt: skip

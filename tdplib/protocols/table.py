@@ -34,11 +34,13 @@ class Row:
     expected: Expected
     labels: tuple[tuple[str, str], ...] = ()
     """Kind of actor -> what it is called here, where another name tells the story better."""
+    text: str = ""
+    """Name of the text that it has in common with others, which stand on other protocols."""
 
     @property
     def file(self) -> str:
-        """The name of its file: the protocol's own, with underscores."""
-        return self.name.replace("-", "_").replace(".", "_") + ".py"
+        """The name of its file: that of its text or its own, with underscores."""
+        return (self.text or self.name).replace("-", "_").replace(".", "_") + ".py"
 
 
 def _holds(*, wasted_zap: bool) -> Expected:

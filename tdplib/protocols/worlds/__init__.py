@@ -21,6 +21,13 @@ FOLDER = Path(__file__).parent
 _ONE_TASK = (("vcpu", "task"),)
 """Where a world is about tables or numbers, and nobody need be a vCPU."""
 
+
+def _two_modes(on: str, expected: Expected) -> Row:
+    """Return the row of the text `two-modes` on one of the protocols it is there for."""
+    title = f"{on}, with vCPUs in two modes, and so with two roots at a time"
+    return Row(f"{on}-two-modes", title, "world", on, expected, text="two-modes")
+
+
 WORLDS: tuple[Row, ...] = (
     Row(
         "lost-update",
@@ -447,5 +454,10 @@ WORLDS: tuple[Row, ...] = (
         "capstone",
         Expected("violated", ("no-warn",)),
     ),
+    *(
+        _two_modes(on, Expected("holds", wasted_zap=None))
+        for on in ("patch-21", "patch-22", "capstone-kept")
+    ),
+    _two_modes("capstone", Expected("violated", ("no-warn",))),
 )
 """Every world, in the order of the labs."""
