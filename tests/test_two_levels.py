@@ -7,6 +7,7 @@ from tdplib.check import check
 from tdplib.draw.board import describe_board
 from tdplib.draw.dot import state_dot
 from tdplib.replay import Session
+from tdplib.replay.board import spte_letters
 from tdplib.replay.boardtext import board_text
 
 MANY = {
@@ -149,3 +150,40 @@ def test_traces_call_a_table_a_table():
     said = [a.effect for s in trace.traces["no-use-after-free"].steps for a in s.actions]
     assert any(words.startswith("frees table ") for words in said)
     assert not any("root 1's spt" in words for words in said)
+
+
+def test_a_slot_keeps_its_kind_when_its_page_is_freed_and_its_role_is_gone():
+    session = Session("v5.18", scenario="two-levels")
+    for actor in (0, 1, 2):
+        while session.board()["actors"][actor]["status"] == "ready":
+            session.step(actor)
+    session.goto(len(session.path) - 1)
+    board = session.board()
+    assert board["shape"] == {"levels": 2, "entries": 2, "slots": ["root", "table", "", ""]}
+    states = {page["index"]: page["state"] for page in board["roots"]}
+    assert states[1] == "freed"
+    session.goto(0)
+    assert session.board()["shape"]["slots"][:2] == ["root", "table"]  # known from the path ahead
+    session.step(1)
+    assert session.board()["shape"]["slots"] == [""] * 4  # that path is left
+
+
+def test_an_entry_is_told_in_short_by_what_it_is_and_where_it_stands():
+    session = Session("table-map")
+    while session.board()["actors"][0]["status"] == "ready":
+        session.step(0)
+    root, table = session.board()["roots"][:2]
+    assert [(s["kind"], s["short"]) for s in root["sptes"]] == [
+        ("table", "-> table 1"), ("leaf", "large, pfn 0x20 W"),
+        ("nothing", "not present"), ("removed", "REMOVED"),
+    ]  # fmt: skip
+    assert root["sptes"][1]["text"].startswith("large leaf, pfn 0x20, W")
+    assert table["sptes"][1]["short"] == "pfn 0x11 W"
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [(0x800, "read-only"), (0x802, "W"), (0xB02, "W A D"), (0x900, "read-only A")],
+)
+def test_letters_of_a_leaf(word, said):
+    assert spte_letters(word) == said

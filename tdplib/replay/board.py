@@ -106,8 +106,8 @@ def root_entry(system: System, st, page: int, extra: dict) -> dict:
                 "index": k,
                 "value": v,
                 "present": bool(v & present),
-                "text": spte_text(system, v, name),
                 "child": decode.child(system, v),
+                **spte_words(system, v, decode.level(system, st, page), name),
             }
             for k, v in enumerate(sptes)
         ],
@@ -116,10 +116,51 @@ def root_entry(system: System, st, page: int, extra: dict) -> dict:
     }
 
 
-def spte_text(system: System, spte: int, name: narrate.Namer) -> str:
-    """Return an SPTE in words."""
+def spte_words(system: System, spte: int, level: int, name: narrate.Namer) -> dict[str, str]:
+    """
+    Return an SPTE in words: `kind` (nothing, removed, table, leaf, other), `short` and `text`.
+
+    level : that of the table it stands in; what is a leaf there although tables may lie below is a
+        large one.
+    """
     child = decode.child(system, spte)
-    return spte_word.describe(spte) if child is None else f"leads to {name(child + 1)}"
+    if child is not None:
+        called = name(child + 1)
+        return {"kind": "table", "short": f"-> {called}", "text": f"leads to {called}"}
+    text = spte_word.describe(spte)
+    if spte_word.is_removed_spte(spte):
+        return {"kind": "removed", "short": "REMOVED", "text": text}
+    if not spte_word.is_shadow_present_pte(spte):
+        kind, short = ("other", f"{spte:#x}") if spte else ("nothing", "not present")
+        return {"kind": kind, "short": short, "text": text}
+    pfn = f"pfn {spte_word.spte_to_pfn(spte):#x}"
+    size = ""
+    if 1 < level <= system.levels:
+        size, text = "large, ", f"large leaf, {pfn}, {spte_word.describe_access(spte)}"
+    return {"kind": "leaf", "short": f"{size}{pfn} {spte_letters(spte)}", "text": text}
+
+
+def spte_letters(spte: int) -> str:
+    """Return what a leaf allows and has seen, a letter each: W, A and D; "read-only" for no W."""
+    fields = spte_word.unpack(spte)
+    letters = {"writable": "W", "accessed": "A", "dirty": "D"}
+    allowed = "" if fields["writable"] else "read-only "
+    return (allowed + " ".join(short for key, short in letters.items() if fields[key])).strip()
+
+
+def slot_kinds(system: System, st, before: list[str]) -> list[str]:
+    """
+    Return what each page slot has been by now: "root", "table", or "" for nothing yet.
+
+    A slot is handed out once and keeps its kind, also when it is freed and its role is gone.
+
+    before : the same of the state before.
+    """
+    if system.levels == 1:
+        return ["root"] * system.pages
+    levels = [decode.level(system, st, page) for page in range(system.pages)]
+    names = {0: "", system.levels: "root"}
+    return [names.get(level, "table") or was for level, was in zip(levels, before, strict=True)]
 
 
 def lock_entries(system: System, st) -> list[dict]:

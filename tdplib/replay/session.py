@@ -80,6 +80,7 @@ class Session:
         self.steps: list[Step] = []
         self.taken: list[Taken] = []
         self.boards: dict[int, dict] = {}
+        self.kinds = [boards.slot_kinds(self.system, self.states[0], [""] * self.system.pages)]
         self.fixed = {"sources": boards.sources(self.system), "uses": boards.uses(self.system)}
 
     # === moving ===
@@ -124,6 +125,7 @@ class Session:
         self.steps.append(made)
         self.taken.append(taken)
         self.states.append(taken.state if taken.state is not None else taken.happened[-1].before)
+        self.kinds.append(boards.slot_kinds(self.system, self.states[-1], self.kinds[-1]))
         self.cursor += 1
         return made
 
@@ -136,6 +138,7 @@ class Session:
             self.taken[:at],
             self.states[: at + 1],
         )
+        del self.kinds[at + 1 :]
         self.boards = {k: b for k, b in self.boards.items() if k < at}
 
     def repack(self) -> None:
@@ -255,6 +258,8 @@ class Session:
                 self.boards[self.cursor] = self._board()
             made = dict(self.boards[self.cursor])
             made["steps"], made["timeline"] = len(self.steps), self.timeline()
+            made["shape"] = {"levels": self.system.levels, "entries": self.system.entries,
+                             "slots": list(self.kinds[-1])}  # fmt: skip
             return made
 
     def _board(self) -> dict:

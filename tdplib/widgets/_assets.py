@@ -14,7 +14,7 @@ import re
 __all__ = ["STATIC", "VIEW", "module", "style"]
 
 STATIC = pathlib.Path(__file__).parent / "static"
-VIEW = ("board.js", "elements.js", "state.js", "lane.js", "view.js")
+VIEW = ("board.js", "elements.js", "tree.js", "state.js", "lane.js", "view.js")
 """The files of the Interleaver's view, in the order in which they need each other."""
 
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)

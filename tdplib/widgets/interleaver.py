@@ -79,7 +79,7 @@ class Interleaver(anywidget.AnyWidget):
     """
 
     _esm = module(*VIEW, "interleaver.js")
-    _css = style("theme.css", "interleaver.css")
+    _css = style("theme.css", "interleaver.css", "tree.css")
 
     board = traitlets.Dict(read_only=True).tag(sync=True)
     """The snapshot on show: the Board dictionary and what `tdplib.widgets.snapshot` adds to it."""

@@ -6,8 +6,9 @@ import { bitsOf, hex, isChanged, names } from "./board.js";
 import {
   breakable, changedWord, delta, div, group, h, hidden, row, span, term, value,
 } from "./elements.js";
+import { hasTables, pageTables, slotKind, spteWords } from "./tree.js";
 
-const SLOTS_SHOWN = 2; // root slots that keep their place in the table before they are handed out
+const SLOTS_SHOWN = 2; // root slots that keep their place in the table where nobody says how many there are
 
 /** The role word: in hex, and taken apart, one cell a field; what changed is marked. */
 function roleCell(board, root, at) {
@@ -47,7 +48,8 @@ const flag = (board, root, at, yes, no) =>
 /** The columns that this system has; the protocol's own fields are a column each. */
 function columns(board) {
   const extras = [...new Set(board.roots.flatMap((root) => Object.keys(root.extra || {})))];
-  return [...COLUMNS.filter(([, part]) => board.uses[part]), ...extras.map((k) => [k, "extra",
+  const shown = COLUMNS.filter(([, part]) => board.uses[part] && !(part === "sptes" && hasTables(board)));
+  return [...shown, ...extras.map((k) => [k, "extra",
     (b, r, at) => value(b, `${at}.extra.${k}`, String, (r.extra || {})[k])])];
 }
 
@@ -55,7 +57,8 @@ function columns(board) {
 function rootRow(board, root, shown) {
   const at = `roots.${root.index}`;
   const state = value(board, `${at}.state`, () => (root.state === "freeing" ? "waits for RCU" : root.state));
-  const head = h("th", { scope: "row" }, root.name, div("tdp-kind", state));
+  const name = root.name.replace(/^page/, slotKind(board, root.index) || "page"); // freed: its role is gone
+  const head = h("th", { scope: "row" }, name, div("tdp-kind", state));
   if (root.state === "freed") {
     const gone = h("td", { colspan: shown.length }, "its fields are nobody's any more");
     return h("tr", { class: "tdp-off" }, head, gone);
@@ -66,11 +69,19 @@ function rootRow(board, root, shown) {
 
 /** One entry of a root's table: short for the eye, in full words in the title and for a screen reader. */
 function spteLine(board, spte, at) {
-  const leads = spte.child !== null && spte.child !== undefined;
-  const short = leads ? spte.text : spte.present ? "present" : spte.value ? hex(spte.value) : "not present";
+  const short = spte.kind === "leaf" ? spte.short.replace(/pfn \S+/, "present,") : spteWords(spte);
   const full = spte.value ? hidden(`: ${spte.text}`) : null;
   return h("div", { class: spte.present ? "tdp-on" : "tdp-off", title: spte.text },
     span("tdp-index", `[${spte.index}] `), value(board, at, () => short), full);
+}
+
+/**
+ * How many rows the table of roots has from the start: a row each slot, or, where tables are below the
+ * roots, each second one, for a root that is used has a table.
+ */
+function rowCount(board) {
+  const slots = board.shape ? board.shape.slots.length : SLOTS_SHOWN;
+  return hasTables(board) ? Math.ceil(slots / 2) : slots;
 }
 
 /** The roots; a slot that has not been handed out yet keeps its place, where roots are made at all. */
@@ -79,13 +90,14 @@ export function rootsTable(board) {
   const shown = columns(board);
   const heads = [["root", "root"], ...shown].map(([text, part]) =>
     h("th", { scope: "col", class: `tdp-col-${part}`, title: term(text) }, text));
-  const rows = board.roots.map((root) => rootRow(board, root, shown));
-  for (let i = rows.length; i < SLOTS_SHOWN; i += 1) {
-    rows.push(h("tr", { class: "tdp-off" }, h("th", { scope: "row" }, `root ${i}`),
+  const roots = board.roots.filter((root) => !hasTables(board) || slotKind(board, root.index) === "root");
+  const rows = roots.map((root) => rootRow(board, root, shown));
+  for (let i = rows.length; i < rowCount(board); i += 1) {
+    rows.push(h("tr", { class: "tdp-off" }, h("th", { scope: "row" }, hasTables(board) ? "root" : `root ${i}`),
       h("td", { colspan: heads.length - 1 }, "not allocated")));
   }
-  return h("table", { class: "tdp-roots", "aria-label": "Roots" },
-    h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows));
+  return div("", h("table", { class: "tdp-roots", "aria-label": "Roots" },
+    h("thead", {}, h("tr", {}, heads)), h("tbody", {}, rows)), pageTables(board));
 }
 
 function lockRow(board, lock) {
