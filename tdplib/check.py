@@ -88,6 +88,17 @@ class Verdict:
             return None
         return trace_along(self, way_to(self.exploration, number))
 
+    def coverage(self, functions=None):
+        """
+        Return which lines no interleaving gets to, and which conditions go one way only.
+
+        functions : names, "all", or None for those of the code that was checked; see
+            `tdplib.coverage.coverage`
+        """
+        from .coverage import coverage
+
+        return coverage(self, functions)
+
     def __str__(self) -> str:
         return text(self)
 

@@ -89,6 +89,8 @@ class World:
     the innermost last; number 0 is no frames: the actor is done.
     """
 
+    graph = Graph
+
     def __init__(self, units, actors, **options):
         if unknown := set(options) - set(OPTIONS):
             raise TypeError(f"unknown options {unknown}; known: {', '.join(OPTIONS)}")
@@ -104,7 +106,7 @@ class World:
             "KVM_MAX_VCPUS": options["vcpus"],
             "TDP_MMU_OWNS_ROOT": 0,
         }
-        self.program = program = Program(units, {**built_in, **options["constants"]}, Graph)
+        self.program = program = Program(units, {**built_in, **options["constants"]}, self.graph)
         self.memory = Memory(program.extension_fields(), options)
         program.link(self.memory, actors)
         self.machine, self.actors, self.merge = Machine(self.memory), actors, options["merge"]

@@ -35,7 +35,8 @@ LAYERS = {
     "vm._queue": 4, "vm._rcu": 4, "vm._run": 4, "vm._tlb": 4, "vm.codes": 4, "vm.decode": 4,
     "vm.image": 4, "vm.layout": 4, "vm.system": 4,
     # 5: every interleaving of it; and, knowing nothing of that, the protocols as data
-    "search": 5, "search._bfs": 5, "search._edges": 5, "search._guard": 5, "search._shortest": 5,
+    "search": 5, "search._bfs": 5, "search._cover": 5, "search._edges": 5, "search.cover": 5,
+    "search._guard": 5, "search._shortest": 5,
     "search.explore": 5, "search.graph": 5, "search.guard": 5, "search.shortest": 5,
     "properties": 6, "scenarios": 6, "protocols": 6, "protocols.table": 6, "protocols.worlds": 6,
     # 7: traces
@@ -45,6 +46,7 @@ LAYERS = {
     "replay.trace": 7, "replay.uses": 7, "replay.why": 7,
     # 8: the facade, and the pictures
     "check": 8, "compare": 8, "ending": 8, "outlook": 8, "guard": 8,
+    "coverage": 8, "draw.coverage": 8,
     "draw": 8, "draw._locks": 8, "draw._plan": 8, "draw._rows": 8, "draw._strip": 8,
     "draw._svg": 8, "draw.board": 8, "draw.dot": 8, "draw.page": 8, "draw.perfetto": 8,
     "draw.swimlanes": 8, "draw.figures": 8, "draw.figures._parts": 8, "draw.figures.life": 8,

@@ -59,6 +59,7 @@ def _search() -> None:
     # shortest trace is found by kernels of its own.
     for name in ("patch-22-skip-invalid", "flush-under-mmu-lock"):
         verdict = check(name)
+        verdict.coverage()
         if verdict.trace is not None:
             replay(verdict.trace.code)
     guard("def invariant(kvm):\n    return not kvm.arch.mmu_valid_gen\n", scenario="small")

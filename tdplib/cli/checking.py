@@ -33,6 +33,11 @@ def add(verbs: argparse._SubParsersAction) -> None:
     for name, meaning in REDUCTIONS.items():
         flag = f"--no-{name}" if name in DEFAULT_REDUCTIONS else f"--{name}"
         verb.add_argument(flag, dest="switched", action="append_const", const=name, help=meaning)
+    verb.add_argument(
+        "--coverage",
+        action="store_true",
+        help="which lines and branches are never taken",
+    )
     verb.add_argument("--json", action="store_true", help="the verdict as JSON")
     trace_options(verb)
 
@@ -67,10 +72,11 @@ def _check(args: argparse.Namespace) -> int:
         options["base"] = base
     verdict = check(path if is_file else args.what, progress=_shower(line), **options)
     line.clear()
+    more = {"coverage": verdict.coverage()} if args.coverage else {}
     if args.json:
-        say_json(verdict_record(verdict))
+        say_json(verdict_record(verdict) | {name: told.to_dict() for name, told in more.items()})
     else:
-        say(str(verdict))
+        say("\n\n".join([str(verdict), *map(str, more.values())]))
     if verdict.trace is not None:
         outputs(args, verdict.trace)
     return EXIT[verdict.status]

@@ -91,6 +91,7 @@ class Op:
 
     `target` is a label until the program is finished, then an index; so is `index` of a label.
     `again` : of a lock that its taker has just let others have (`cond_resched_rwlock_*`).
+    `test` : of the branch that an `if` or a `while` ends its condition with.
     """
 
     code: str
@@ -105,6 +106,7 @@ class Op:
     starts: bool = False
     visible: bool = False
     again: bool = False
+    test: bool = False
 
     def uses(self) -> list[Reg]:
         """Registers this operation reads."""

@@ -256,7 +256,7 @@ class Lowering:
         test = self.condition(node.test)
         known = test.operand.value if isinstance(test.operand, Const) else None
         orelse, end = self.label(), self.label()
-        self.emit("BZ", a=test.operand, target=orelse)
+        self.emit("BZ", a=test.operand, target=orelse, test=True)
         self.branch(node.body, known is not None and not known)
         if node.orelse:
             self.emit("JMP", target=end)
@@ -298,7 +298,7 @@ class Lowering:
         self.place_label(head)
         self.pending_start = start
         test = self.condition(node.test)
-        self.emit("BZ", a=test.operand, target=end)
+        self.emit("BZ", a=test.operand, target=end, test=True)
         never = isinstance(test.operand, Const) and not test.operand.value
         self.unreached += never
         self.loop(node.body, head, end)
