@@ -1,5 +1,5 @@
 """
-What the steps of a finished search do, counted: who takes them, which lines they come by.
+What the steps of a finished search do, counted: which lines they come by.
 
 Nothing of this is kept while a search runs, so that it costs a search nothing: every step is taken
 once more.
@@ -7,14 +7,13 @@ once more.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from .explore import Exploration
 
-__all__ = ["UNKNOWN", "Census", "Cover", "census", "cover"]
+__all__ = ["UNKNOWN", "Cover", "cover"]
 
 BATCH = 1 << 15
 """States between two chances to interrupt."""
@@ -42,26 +41,6 @@ class Cover:
     transitions: int
 
 
-@dataclass(frozen=True)
-class Census:
-    """
-    Who takes the steps.
-
-    Attributes
-    ----------
-    moves : int64[actors], the transitions of each actor
-    enabled : int64[actors + 1], the states in which so many actors can move
-    breaking, bounded : transitions that break something, and that meet a bound
-    seconds : how long it took to take every step once, without looking up what it leads to
-    """
-
-    moves: np.ndarray
-    enabled: np.ndarray
-    breaking: int
-    bounded: int
-    seconds: float
-
-
 def cover(found: Exploration, nodes: np.ndarray, lines: int, conditions: int) -> Cover:
     """
     Count what every step from the states of `found` comes by.
@@ -85,21 +64,3 @@ def cover(found: Exploration, nodes: np.ndarray, lines: int, conditions: int) ->
         )  # fmt: skip
     ways = taken.reshape(-1, 2)[:conditions]
     return Cover(counts.reshape(-1, 3)[:lines], ways, int(totals[1]))
-
-
-def census(found: Exploration) -> Census:
-    """Count who takes every step from the states of `found`."""
-    from ..vm import _memo
-    from . import _cover
-
-    image, arrays, actors = found.system.image, found.arrays, len(found.system.actors)
-    moves, enabled = np.zeros(actors, np.int64), np.zeros(actors + 1, np.int64)
-    ends, scratch = np.zeros(2, np.int64), _memo.scratch(image.im)
-    began = time.perf_counter()
-    for begin in range(0, found.states, BATCH):
-        _cover.census(
-            image.im, image.mem, arrays.states, begin, min(begin + BATCH, found.states),
-            found.reductions.mode, scratch, arrays.places, arrays.entries, moves, enabled, ends,
-        )  # fmt: skip
-    seconds = time.perf_counter() - began
-    return Census(moves, enabled, int(ends[0]), int(ends[1]), seconds)
