@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from . import watch
+from ._interrupt import held
 from .errors import BadValueError, nearest
 
 __all__ = ["Verdict", "check"]
@@ -83,10 +85,11 @@ class Verdict:
         from .search.graph import stranded
         from .search.guard import way_to
 
-        number = stranded(self.exploration)
-        if number is None:
-            return None
-        return trace_along(self, way_to(self.exploration, number))
+        with self.subject.system.lock:
+            number = stranded(self.exploration)
+            if number is None:
+                return None
+            return trace_along(self, way_to(self.exploration, number))
 
     def coverage(self, functions=None):
         """
@@ -138,7 +141,8 @@ def make_trace(verdict: Verdict, name: str):
     """Return the shortest trace to `name`, replayed step by step through the machine."""
     from .search.shortest import schedule
 
-    return trace_along(verdict, schedule(verdict.exploration, name))
+    with verdict.subject.system.lock:
+        return trace_along(verdict, schedule(verdict.exploration, name))
 
 
 def trace_along(verdict: Verdict, path: list[int]):
@@ -161,12 +165,14 @@ def check(
     max_memory: int = 8 << 30,
     max_seconds: float = float("inf"),
     reductions: tuple[str, ...] = DEFAULT_REDUCTIONS,
-    progress: Callable | None = None,
+    progress: Callable | bool | None = None,
     first_only: bool = False,
     **unknown,
 ) -> Verdict:
     """
     Run every interleaving of `code` in a scenario.
+
+    Ctrl-C (Interrupt the kernel) ends it; the verdict is then incomplete, with what was found.
 
     Parameters
     ----------
@@ -180,7 +186,9 @@ def check(
     max_states, max_memory (bytes), max_seconds : bounds; when one is met the verdict is not
         complete, and says so first
     reductions : which of "merge", "lockset", "acquire", "symmetry" are on; none changes a verdict
-    progress : called as progress(states, depth, seconds, memory) every so often
+    progress : called as progress(states, depth, seconds, memory) every so often; what returns False
+        interrupts. None: a notebook shows a line once it takes longer than a second, and then the
+        verdict in its place; False: nothing is shown; a `watch.Line`: that line
     first_only : stop once the shortest violation is known; a verdict "violated" is then the same
         but for its counts and the properties that take longer to break, and not complete
 
@@ -201,33 +209,82 @@ def check(
         raise TypeError(
             f"check has no option {name!r}{nearest(name, known)}; options: {', '.join(known)}"
         )
-    from .replay.subject import subject
-    from .search.explore import Limits, Reductions, explore
-
-    for name in reductions:
-        if name not in REDUCTIONS:
-            raise BadValueError(
-                f"reductions: no reduction is called {name!r}{nearest(name, REDUCTIONS)}"
-            )
-    wanted = wanted_properties(properties)
-    about = subject(code, base, scenario)
-    settings = {
-        "reductions": Reductions(*(name in reductions for name in REDUCTIONS)),
-        "limits": Limits(max_states, max_memory, max_seconds),
-        "progress": reporter(progress),
-    }
-    found = explore(about.system, first_only=first_only, **settings)
-    if FIRST in found.stopped_by and not set(found.found) & set(wanted):
-        # what broke first is not asked about: what is may break later
-        found = explore(about.system, **settings)
-    return conclude(about, found, wanted)
+    with held(), watch.line() as line:
+        bounds = (max_states, max_memory, max_seconds)
+        asked = Asked.of(code, base, scenario, properties, bounds, reductions, first_only)
+        verdict = asked.answer(reporter(progress, line))
+        line.last = headline(verdict)
+    return verdict
 
 
-def reporter(progress: Callable | None):
+@dataclass(frozen=True)
+class Asked:
+    """
+    What a check is asked, understood and compiled, so that what is wrong with it has been said.
+
+    about : the subject; wanted : names of properties; limits, reductions : as the search takes them
+    """
+
+    about: object
+    wanted: tuple[str, ...]
+    limits: object
+    reductions: object
+    first_only: bool
+
+    @classmethod
+    def of(
+        cls,
+        code=None,
+        base="v5.18",
+        scenario=None,
+        properties=None,
+        bounds=(),
+        reductions=DEFAULT_REDUCTIONS,
+        first_only=False,
+    ) -> Asked:
+        """Understand the arguments of `check`; bounds : the three in their order."""
+        from .replay.subject import subject
+        from .search.explore import Limits, Reductions
+
+        for name in reductions:
+            if name not in REDUCTIONS:
+                raise BadValueError(
+                    f"reductions: no reduction is called {name!r}{nearest(name, REDUCTIONS)}"
+                )
+        wanted = wanted_properties(properties)
+        about = subject(code, base, scenario)
+        about.system  # noqa: B018 (compiled here, so that errors come here)
+        switches = Reductions(*(name in reductions for name in REDUCTIONS))
+        return cls(about, wanted, Limits(*bounds), switches, first_only)
+
+    def answer(self, progress: Callable | None = None) -> Verdict:
+        """Search and conclude; progress : called with the search's `Progress`."""
+        from .search.explore import explore
+
+        system = self.about.system
+        settings = {"reductions": self.reductions, "limits": self.limits, "progress": progress}
+        found = explore(system, first_only=self.first_only, **settings)
+        if FIRST in found.stopped_by and not set(found.found) & set(self.wanted):
+            # what broke first is not asked about: what is may break later
+            found = explore(system, **settings)
+        return conclude(self.about, found, self.wanted)
+
+
+def let_go(verdict: Verdict) -> Verdict:
+    """Make the traces of a verdict that is not complete, and free the memory of its search."""
+    for name in verdict.traces:
+        verdict.traces[name]
+    verdict.exploration.arrays = None
+    return verdict
+
+
+def reporter(progress: Callable | bool | None, line: Callable) -> Callable | None:
     """Return the search's progress callback for ours."""
-    if progress is None:
-        return None
-    return lambda p: progress(p.states, p.depth, p.seconds, p.memory)
+    if isinstance(progress, watch.Line):
+        return progress
+    if callable(progress):
+        return lambda p: progress(p.states, p.depth, p.seconds, p.memory)
+    return line if progress is None else None
 
 
 def wanted_properties(properties) -> tuple[str, ...]:

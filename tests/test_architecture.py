@@ -12,7 +12,7 @@ PACKAGE = ROOT / "tdplib"
 
 LAYERS = {
     # 0: what knows nothing
-    "_jit": 0, "_jit_cache": 0, "_sources": 0, "errors": 0, "store": 0, "": 0,
+    "_interrupt": 0, "_jit": 0, "_jit_cache": 0, "_sources": 0, "errors": 0, "store": 0, "": 0,
     # 1: bits, and names that need none
     "words": 1, "words.bits": 1, "words.gfn": 1, "words.glossary": 1, "words.role": 1,
     "words.spte": 1,
@@ -47,6 +47,7 @@ LAYERS = {
     # 8: the facade, and the pictures
     "check": 8, "compare": 8, "ending": 8, "outlook": 8, "guard": 8,
     "coverage": 8, "draw.coverage": 8,
+    "background": 8, "watch": 8,
     "draw": 8, "draw._locks": 8, "draw._plan": 8, "draw._rows": 8, "draw._strip": 8,
     "draw._svg": 8, "draw.board": 8, "draw.dot": 8, "draw.page": 8, "draw.perfetto": 8,
     "draw.swimlanes": 8, "draw.figures": 8, "draw.figures._parts": 8, "draw.figures.life": 8,
@@ -190,7 +191,7 @@ def test_widget_and_notebook_packages_stay_in_their_place():
         "ipywidgets": ("widgets", "doctor", "labs"),
         "anywidget": ("widgets", "doctor"),
         "traitlets": ("widgets",),
-        "IPython": ("widgets", "draw", "labs", "lang", "cli"),
+        "IPython": ("widgets", "draw", "labs", "lang", "cli", "watch"),
         "graphviz": ("draw", "doctor"),
         "pygraphviz": ("draw", "doctor"),
         "jupytext": ("labs", "cli", "doctor"),

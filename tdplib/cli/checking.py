@@ -9,6 +9,7 @@ from tdplib.check import DEFAULT_REDUCTIONS
 from tdplib.cli._say import ProgressLine, say, say_json
 from tdplib.cli._verbs import add_verb, scenario_option, the_scenario
 from tdplib.cli.replaying import outputs, trace_options, trace_record
+from tdplib.watch import words
 
 __all__ = ["add"]
 
@@ -70,7 +71,9 @@ def _check(args: argparse.Namespace) -> int:
         options["properties"] = tuple(args.property)
     if is_file:
         options["base"] = base
-    verdict = check(path if is_file else args.what, progress=_shower(line), **options)
+    verdict = check(
+        path if is_file else args.what, progress=lambda *now: line.show(words(*now)), **options
+    )
     line.clear()
     more = {"coverage": verdict.coverage()} if args.coverage else {}
     if args.json:
@@ -80,17 +83,6 @@ def _check(args: argparse.Namespace) -> int:
     if verdict.trace is not None:
         outputs(args, verdict.trace)
     return EXIT[verdict.status]
-
-
-def _shower(line: ProgressLine) -> object:
-    def show(states: int, depth: int, seconds: float, memory: int) -> None:
-        rate = states / seconds if seconds else 0
-        line.show(
-            f"{states:,} states, {rate / 1e6:.2f} million/s, depth {depth}, "
-            f"{memory / 2**20:,.0f} MiB, {seconds:.0f} s"
-        )
-
-    return show
 
 
 def verdict_record(verdict: object) -> dict:

@@ -135,7 +135,9 @@ def _par(base, scenario, properties):
     from tdplib.check import check
     from tdplib.labs.exercise import LabError
 
-    verdict = check(base=base, scenario=scenario, properties=properties, first_only=True)
+    verdict = check(
+        base=base, scenario=scenario, properties=properties, first_only=True, progress=False
+    )
     if verdict.status != "violated":
         raise LabError(f"{base}, {scenario.name}: nothing breaks {' or '.join(properties)}")
     trace = verdict.trace

@@ -151,9 +151,10 @@ def _cost(name, protocol, own):
     probe = Probe(protocol, own, SCENARIOS[WALKS])
     # A worker that never gets any work is no part of the protocol.
     workers = 1 if probe.moves("worker") else 0
+    worlds = {each: vary(each, name=each, workers=workers) for each in CHECKED}
     verdicts = {
-        each: check(code, base=protocol, scenario=vary(each, name=each, workers=workers))
-        for each in CHECKED
+        each: check(code, base=protocol, scenario=world, progress=False)
+        for each, world in worlds.items()
     }
     graph = Graph(protocol, own, vary(PATHS, entries=ENTRIES, workers=workers))
     waited = waits(graph)

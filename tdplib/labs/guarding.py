@@ -83,4 +83,6 @@ def _bug(case: Case):
 def _trace(base, scenario, properties):
     from tdplib.check import check
 
-    return check(base=base, scenario=scenario, properties=properties, first_only=True).trace
+    return check(
+        base=base, scenario=scenario, properties=properties, first_only=True, progress=False
+    ).trace

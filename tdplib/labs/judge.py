@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 from functools import cache
 
+from tdplib import watch
 from tdplib.ending import never_ends
 from tdplib.errors import TdplibError
 from tdplib.labs.breaking import judge_schedule
@@ -75,19 +76,20 @@ def _score(exercise, trees):
 
 def _run_cases(exercise, code, score):
     outcomes = []
-    for case in exercise.cases:
-        try:
-            outcomes.append(_run(case, code))
-        except TdplibError as error:
-            return Report(exercise, NOT_LANGUAGE, str(error), error=error)
-        if outcomes[-1].status != RIGHT:
-            break
+    with watch.line("checking your answer: ") as line:
+        for case in exercise.cases:
+            try:
+                outcomes.append(_run(case, code, line))
+            except TdplibError as error:
+                return Report(exercise, NOT_LANGUAGE, str(error), error=error)
+            if outcomes[-1].status != RIGHT:
+                break
     status = outcomes[-1].status
     score = score if status == RIGHT else None
     return Report(exercise, status, outcomes=tuple(outcomes), score=score)
 
 
-def _run(case: Case, code) -> Outcome:
+def _run(case: Case, code, line) -> Outcome:
     from tdplib.check import check
     from tdplib.properties import find
 
@@ -98,6 +100,7 @@ def _run(case: Case, code) -> Outcome:
         properties=case.properties,
         max_seconds=MAX_SECONDS,
         first_only=True,
+        progress=line,
     )
     if verdict.status == "violated":
         return Outcome(case, WRONG, verdict, verdict.property, verdict.sentence, verdict.trace)

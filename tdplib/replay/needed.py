@@ -64,7 +64,8 @@ def needed(trace) -> Needed:
     def breaks(kept: list[int]) -> bool:
         return runner.breaks([path[k] for k in kept], trace.broken)
 
-    kept = _fewest(path, breaks)
+    with session.lock:
+        kept = _fewest(path, breaks)
     left = tuple(path[k] for k in kept)
     code = session.code_of(left)
     mine = set(kept)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 from ..errors import BadValueError
 from ..properties import Property, find
 from ..vm import codes as c
@@ -41,7 +39,7 @@ class Session:
             scenario=scenario,
         )
         self.mode = _mode if _mode is not None else (0 if raw else 7)
-        self.lock = threading.RLock()
+        self.lock = self.system.lock
         self.path: list[int] = []
         self.cursor = 0
         self.judged: object = None
@@ -195,15 +193,16 @@ class Session:
         """
         if self.cursor and self.taken[self.cursor - 1].broken:
             return self.taken[self.cursor - 1].broken
-        if any(
-            take(self.system, self.states[self.cursor], k, self.mode) is not None
-            for k in range(len(self.system.actors))
-        ):
-            return None
         from ..vm._entry import final_code
 
-        image = self.system.image
-        code = int(final_code(image.im, image.mem, self.states[self.cursor].copy()))
+        with self.lock:
+            if any(
+                take(self.system, self.states[self.cursor], k, self.mode) is not None
+                for k in range(len(self.system.actors))
+            ):
+                return None
+            image = self.system.image
+            code = int(final_code(image.im, image.mem, self.states[self.cursor].copy()))
         return find(c.PROPERTIES[c.BROKEN - code]) if code <= c.BROKEN else None
 
     def code(self) -> str:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
+from .._interrupt import held
 from ..vm import codes
 from ..vm.system import System
 
 FIRST_STATES = 1 << 14
 BATCH = 1 << 16
+"""States expanded between two looks at limits and interrupts: some 50 to 100 ms."""
+GROWTH = 48 << 20
+"""Bytes of states a search grows by at most: they are zeroed, and all other threads wait for it."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,8 @@ class Progress:
     """
     Where a search stands.
 
-    States found and expanded, actions taken, depth, seconds, bytes in use.
+    States found and expanded, actions taken, depth, seconds, bytes in use; layers : states found
+    at each depth, of the last one so far
     """
 
     states: int
@@ -65,6 +71,7 @@ class Progress:
     depth: int
     seconds: float
     memory: int
+    layers: tuple[int, ...] = ()
 
 
 @dataclass
@@ -185,14 +192,20 @@ def explore(
 
     Ctrl-C ends the search; what was found by then is returned, not complete.
     """
-    while True:
-        found = attempt(system, reductions, limits, first_only, progress)
-        if found is not None:
-            return found
+    with held() as interrupted, system.lock:
+
+        def told(now: Progress) -> bool:
+            going = progress is None or progress(now) is not False
+            return going and not interrupted()
+
+        while True:
+            found = attempt(system, reductions, limits, first_only, told)
+            if found is not None:
+                return found
 
 
 def attempt(system, reductions, limits, first_only, progress) -> Exploration | None:
-    """Search once; None if the table of words overflowed and was widened."""
+    """Search once, until `progress` says False; None if the table of words was widened."""
     from ..vm import _memo
     from . import _bfs
 
@@ -225,15 +238,9 @@ def attempt(system, reductions, limits, first_only, progress) -> Exploration | N
                 pending,
             )
             remember_more(a, image)
-            now = Progress(
-                int(a.control[_bfs.C_COUNT]),
-                int(a.control[_bfs.C_HEAD]),
-                int(a.control[_bfs.C_TRANSITIONS]),
-                int(a.control[_bfs.C_DEPTH]),
-                time.perf_counter() - began,
-                a.memory,
-            )
+            now = where(a, time.perf_counter() - began)
             if code == _bfs.FINISHED:
+                progress(now)
                 break
             if code == _bfs.WORDS_FULL:
                 if system.widen():
@@ -243,7 +250,7 @@ def attempt(system, reductions, limits, first_only, progress) -> Exploration | N
                 reasons.append("first violation")
             elif not grow(arrays, code, limits):
                 reasons.append("memory")
-            if progress is not None and progress(now) is False:
+            if not progress(now):
                 reasons.append("interrupt")
         except KeyboardInterrupt:
             reasons.append("interrupt")
@@ -252,6 +259,20 @@ def attempt(system, reductions, limits, first_only, progress) -> Exploration | N
         if not reasons and time.perf_counter() - began > limits.seconds:
             reasons.append("time")
     return conclude(system, reductions, arrays, reasons, time.perf_counter() - began)
+
+
+def where(arrays: Arrays, seconds: float) -> Progress:
+    """Return where a search stands."""
+    from . import _bfs
+
+    control = arrays.control
+    count, head, taken, depth, end = (
+        int(control[k])
+        for k in (_bfs.C_COUNT, _bfs.C_HEAD, _bfs.C_TRANSITIONS, _bfs.C_DEPTH, _bfs.C_LAYER_END)
+    )
+    bounds = [*arrays.layers[: depth + 1].tolist(), end, count]
+    layers = tuple(after - before for before, after in pairwise(bounds) if after > before)
+    return Progress(count, head, taken, depth, seconds, arrays.memory, layers)
 
 
 def remember_more(arrays: Arrays, image) -> None:
@@ -269,9 +290,9 @@ def grow(arrays: Arrays, code: int, limits: Limits) -> bool:
     from . import _bfs
 
     if code == _bfs.NEED_STATES:
-        rows = arrays.states.shape[0]
-        added = rows if rows < 1 << 22 else rows // 2
-        if arrays.memory + added * (arrays.states.shape[1] * 8 + 4) > limits.memory:
+        rows, width = arrays.states.shape
+        added = min(rows, GROWTH // (width * 8 + 4))
+        if arrays.memory + added * (width * 8 + 4) > limits.memory:
             return False
         arrays.more_states(rows + added)
     if code == _bfs.NEED_TABLE:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import threading
 from dataclasses import dataclass, field
 
 from ..errors import BadValueError
@@ -58,6 +59,8 @@ class System:
         more than there are actors is a watcher's: it never takes a step, but the analysis knows
         what it looks at, so that no reduction passes over a change of that
     entries, levels, pages, vcpus, root_role : the shape of the simulated machine
+    lock : held while anything runs on the machine, of which there is one: its registers are in the
+        image. Whatever else is made of the same subject may be used by another thread
     """
 
     world: World
@@ -70,6 +73,7 @@ class System:
     levels: int = 1
     word_bits: int = WORD_BITS
     _image: object = field(default=None, repr=False)
+    lock: object = field(default_factory=threading.RLock, repr=False, compare=False)
 
     @property
     def image(self):
