@@ -107,12 +107,12 @@ labs.predict("lab04.q1", "")
 # def kvm_tdp_mmu_zap_invalidated_roots(kvm):
 #     read_lock(kvm.mmu_lock)
 #     rcu_read_lock()
-#     root = next_invalidated_root(kvm, None)             # the first that is invalid, count not 0
+#     root = next_invalidated_root(kvm, None)             # the first: invalid, count > 0
 #     while root is not None:
-#         following = next_invalidated_root(kvm, root)    # look ahead: `root` is gone in a moment
+#         following = next_invalidated_root(kvm, root)    # look ahead: `root` may go
 #         rcu_read_unlock()
 #         tdp_mmu_zap_root(kvm, root, True)               # yields between two entries
-#         kvm_tdp_mmu_put_root(kvm, root, True)           # gives the reference of step 1 back
+#         kvm_tdp_mmu_put_root(kvm, root, True)           # gives step 1's reference back
 #         root = following
 #         rcu_read_lock()
 #     rcu_read_unlock()
@@ -226,10 +226,10 @@ print(check(base="v5.17", scenario="requeue"))
 # ```python
 # def vcpu_enter_guest(vcpu):
 #     vcpu.in_guest = False
-#     if kvm_check_request(KVM_REQ_MMU_FREE_OBSOLETE_ROOTS, vcpu):   # sees it and clears it
-#         kvm_mmu_free_obsolete_roots(vcpu)                          # drops the root if invalid
+#     if kvm_check_request(KVM_REQ_MMU_FREE_OBSOLETE_ROOTS, vcpu):  # sees it, clears it
+#         kvm_mmu_free_obsolete_roots(vcpu)                         # drops invalid roots
 #     if vcpu.arch.mmu.root is None:
-#         kvm_mmu_load(vcpu)                                         # takes mmu_lock for write
+#         kvm_mmu_load(vcpu)                                        # mmu_lock for write
 #     vcpu.in_guest = True
 # ```
 #

@@ -88,11 +88,11 @@ for word in (0x784, 0xF84, 0x10784):
 # def kvm_tdp_mmu_put_root(kvm, root, shared):
 #     if not refcount_dec_and_test(root.tdp_mmu_root_count):
 #         return                                          # others still have references
-#     if not kvm_tdp_root_mark_invalid(root):             # it was valid: nobody has zapped it yet
-#         refcount_set(root.tdp_mmu_root_count, 1)        # a reference, as a gift to the worker
+#     if not kvm_tdp_root_mark_invalid(root):             # it was valid: not zapped yet
+#         refcount_set(root.tdp_mmu_root_count, 1)        # a reference for the worker
 #         tdp_mmu_schedule_zap_root(kvm, root)            # put it on the queue
 #         return
-#     ...                                                 # invalid before: off the list, free it
+#     ...                                                 # else: off the list, free it
 # ```
 #
 # The last put of a root happens twice, so to speak. The first time the root is valid and full: it

@@ -103,7 +103,7 @@ f"tdplib {tdplib.__version__}: ready"
 # def kvm_tdp_mmu_invalidate_all_roots(kvm):
 #     lockdep_assert_held_write(kvm.mmu_lock)
 #     for root in list_for_each_entry(kvm.arch.tdp_mmu_roots):
-#         WARN_ON_ONCE(not kvm_tdp_mmu_get_root(root))   # a reference, as a gift to the worker
+#         WARN_ON_ONCE(not kvm_tdp_mmu_get_root(root))   # the worker's reference: a gift
 #         root.role.invalid = 1                          # out of service
 #         tdp_mmu_schedule_zap_root(kvm, root)           # put its work item on the queue
 # ```
@@ -269,7 +269,7 @@ my_exercise_1 = kvm_tdp_mmu_invalidate_all_roots
 #         return
 #     if not kvm_tdp_root_mark_invalid(root):            # it was valid: now it is invalid
 #         refcount_set(root.tdp_mmu_root_count, 1)       # keep it alive,
-#         tdp_mmu_zap_root(kvm, root, shared)            # zap it here; drops mmu_lock now and then
+#         tdp_mmu_zap_root(kvm, root, shared)            # zap it; drops mmu_lock at times
 #         if not refcount_dec_and_test(root.tdp_mmu_root_count):
 #             return
 #     ...                                                # take it off the list, free it

@@ -99,6 +99,15 @@ def test_notebooks_are_valid_and_carry_no_outputs(source, student):
     assert "{{" not in "".join(cell.source for cell in made.cells)
 
 
+@pytest.mark.parametrize("name", lab_names())
+def test_no_line_of_code_in_the_prose_is_broken_by_the_page(name):
+    """JupyterLab breaks them, at the margin: at 1280 pixels wide there is room for so many."""
+    for cell in building.notebook(read_source(load_lab(name)))["cells"]:
+        if cell["cell_type"] == "markdown":
+            for block in re.findall(r"^```.*?^```", cell["source"], re.MULTILINE | re.DOTALL):
+                assert max(map(len, block.splitlines())) <= 88, block
+
+
 def test_an_edit_leaves_the_ids_of_other_sections_alone(source):
     before = [cell["id"] for cell in building.notebook(source)["cells"]]
     extra = dataclasses.replace(source.cells[1], text="1 + 1", metadata={})
@@ -503,6 +512,21 @@ def test_a_report_is_escaped_and_complete(monkeypatch):
     assert "<script>" not in report._repr_html_()
     assert "&lt;script&gt;" in report._repr_html_()
     assert report.trace is outcome.trace
+
+
+def luminance(colour):
+    parts = [int(colour[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+    return sum(weight * v for weight, v in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+@pytest.mark.parametrize("status", [RIGHT, WRONG, NOT_ATTEMPTED])
+def test_a_verdict_has_the_contrast_of_wcag_aa_on_light_and_on_dark(status):
+    shown = Report(EX1, status, "Why.")._repr_html_()
+    light, dark = re.search(r"color:light-dark\((#\w{6}),(#\w{6})\);font", shown).groups()
+    white, black = 1.0, luminance("#212121")  # the lightest ground of JupyterLab's dark theme
+    assert (white + 0.05) / (luminance(light) + 0.05) >= 4.5
+    assert (luminance(dark) + 0.05) / (black + 0.05) >= 4.5
 
 
 def test_a_right_report_says_what_was_covered():

@@ -35,9 +35,9 @@ WRONG = "wrong"
 RIGHT = "right"
 UNDECIDED = "not decided"
 
-COLOURS = {RIGHT: "#1a7f37", WRONG: "#b3261e"}
-"""Readable on light and on dark; the word beside it says the same."""
-OTHER_COLOUR = "#9a6700"
+COLOURS = {RIGHT: ("#1a7f37", "#56c288"), WRONG: ("#b3261e", "#ff7b72")}
+"""On light and on dark; the word beside it says the same."""
+OTHER_COLOUR = ("#9a6700", "#e0a63a")
 NEXT = "The report's play() opens it step by step; the exercise's hint() helps on."
 
 
@@ -189,10 +189,14 @@ class Report:
         return ["", NEXT] if self.status == WRONG else []
 
     def _repr_html_(self) -> str:
-        colour = COLOURS.get(self.status, OTHER_COLOUR)
+        light, dark = COLOURS.get(self.status, OTHER_COLOUR)
+        # JupyterLab tells the browser its theme's scheme. Where `light-dark` is not known, or not
+        # let through (a notebook that is not trusted), what stands before it holds.
+        headline = f"color:{light};color:light-dark({light},{dark});font-weight:600"
+        frame = f"border-left:4px solid {light};border-left-color:light-dark({light},{dark})"
         return (
-            f'<div role="status" style="border-left:4px solid {colour};padding:2px 10px">'
-            f'<div style="color:{colour};font-weight:600">{html.escape(self._headline())}</div>'
+            f'<div role="status" style="{frame};padding:2px 10px">'
+            f'<div style="{headline}">{html.escape(self._headline())}</div>'
             f"{self._html_body()}</div>"
         )
 
