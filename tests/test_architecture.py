@@ -48,6 +48,8 @@ LAYERS = {
     "check": 8, "compare": 8, "ending": 8, "outlook": 8, "guard": 8,
     "coverage": 8, "draw.coverage": 8,
     "background": 8, "watch": 8,
+    "ladder": 8, "ladder.bests": 8, "ladder.level": 8, "ladder.play": 8, "ladder.saving": 8,
+    "ladder.scoring": 8,
     "draw": 8, "draw._locks": 8, "draw._plan": 8, "draw._rows": 8, "draw._strip": 8,
     "draw._svg": 8, "draw.board": 8, "draw.dot": 8, "draw.page": 8, "draw.perfetto": 8,
     "draw.swimlanes": 8, "draw.figures": 8, "draw.figures._parts": 8, "draw.figures.life": 8,
@@ -68,7 +70,7 @@ LAYERS = {
     # 10: the shell
     "doctor": 10, "cli": 10, "cli._parser": 10, "cli._say": 10, "cli._verbs": 10,
     "cli._warming": 10, "cli.checking": 10, "cli.comparing": 10, "cli.figures": 10, "cli.labs": 10,
-    "cli.lists": 10,
+    "cli.ladder": 10, "cli.lists": 10,
     "cli.machine": 10, "cli.playing": 10, "cli.replaying": 10, "__main__": 10,
 }  # fmt: skip
 """

@@ -19,7 +19,9 @@ from tdplib.cli import _say as say_module
 from tdplib.cli import checking, main
 from tdplib.errors import BadValueError
 
-VERBS = "protocols scenarios check replay compare play labs figures bench warm doctor".split()
+VERBS = (
+    "protocols scenarios check replay compare play ladder labs figures bench warm doctor".split()
+)
 
 
 class FakeVerdict(SimpleNamespace):
@@ -188,6 +190,49 @@ def test_play_judges_and_says_why_when_asked(monkeypatch, capsys):
 def test_play_ends_with_the_input(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.StringIO("a\n"))
     assert main(["play", "v5.18", "--scenario", "small"]) == 0
+
+
+LEVEL_1 = "a\njudge\nreach\nb\nnudge\nb\nb\na\na\na\ntask\nquit\n"
+
+
+def test_a_level_is_played_and_the_best_is_listed(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("TDPLIB_LADDER", str(tmp_path / "ladder.json"))
+    monkeypatch.setattr(sys, "stdin", io.StringIO(LEVEL_1))
+    assert main(["play", "--level", "1"]) == 0
+    said = capsys.readouterr().out
+    assert "Level 1: One plus one" in said
+    assert "The judge stays away" in said
+    assert "leads to:" not in said
+    assert "It can still break from here." in said
+    assert "your 6 steps and 2 switches, par 7 and 2" in said
+    assert "one of the two additions was lost.\n★★☆ good. Your 7 steps and 2 switches; " in said
+    assert "par reached, with 1 nudge. Your best so far." in said
+    assert main(["ladder"]) == 0
+    listed = capsys.readouterr().out.splitlines()
+    assert " ".join(listed[1].split()) == "1 7, 2 7, 2 ★★☆ no One plus one (lost-update)"
+    assert main(["ladder", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["best"]["nudges"] == 1
+    for wrong in (["play"], ["play", "v5.18", "--level", "1"], ["play", "--level", "99"],
+                  ["play", "--level", "1", "--scenario", "small"], ["ladder", "0"],
+                  ["ladder", "--save", "x.py"], ["ladder", "2", "--save", "x.py"]):  # fmt: skip
+        assert main(wrong) == 2
+
+
+def test_a_level_is_saved_from_a_file(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("TDPLIB_LADDER", str(tmp_path / "ladder.json"))
+    file = tmp_path / "mine.py"
+    for text, code, word in (
+        ("def increment(kvm):\n    atomic_inc(kvm.counter)\n", 0, "saved: "),
+        ("def increment(kvm):\n    kvm.counter = 1\n", 1, "broken: "),
+        ("def increment(kvm):\n    kvm.counter =\n", 2, "language: line 2, column "),
+    ):
+        file.write_text(text)
+        assert main(["ladder", "1", "--save", str(file)]) == code
+        assert capsys.readouterr().out.startswith(word)
+    assert main(["ladder", "1", "--save", str(file), "--json"]) == 2
+    assert json.loads(capsys.readouterr().out)["line"] == 2
+    assert main(["ladder", "1"]) == 0
+    assert "Save it: change this" in capsys.readouterr().out
 
 
 def test_the_figures_are_current(capsys):

@@ -5,7 +5,17 @@ from __future__ import annotations
 import argparse
 
 import tdplib
-from tdplib.cli import checking, comparing, figures, labs, lists, machine, playing, replaying
+from tdplib.cli import (
+    checking,
+    comparing,
+    figures,
+    labs,
+    ladder,
+    lists,
+    machine,
+    playing,
+    replaying,
+)
 from tdplib.cli._verbs import Formatter
 
 __all__ = ["parser"]
@@ -27,6 +37,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"tdplib {tdplib.__version__}")
     verbs = top.add_subparsers(metavar="VERB", required=True)
-    for module in (lists, checking, replaying, comparing, playing, labs, figures, machine):
+    for module in (lists, checking, replaying, comparing, playing, ladder, labs, figures, machine):
         module.add(verbs)
     return top

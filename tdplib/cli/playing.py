@@ -7,7 +7,8 @@ import sys
 
 from tdplib.cli._say import say
 from tdplib.cli._verbs import add_verb, scenario_option, the_scenario
-from tdplib.errors import TdplibError
+from tdplib.cli.ladder import Game
+from tdplib.errors import BadValueError, TdplibError
 
 __all__ = ["add"]
 
@@ -17,6 +18,10 @@ _HELP = """\
   show          the whole board                why                       it in sentences
   judge         say what each step leads to, or stop saying it           help, quit"""
 
+_GAME_HELP = """\
+  nudge         a hint; it counts          reach     can it still break from here?
+  task          what is to be done again"""
+
 
 def add(verbs: argparse._SubParsersAction) -> None:
     """Describe the verb."""
@@ -25,19 +30,31 @@ def add(verbs: argparse._SubParsersAction) -> None:
         "play",
         _play,
         "choose by hand who moves next, one step at a time",
-        "tdplib play v5.18 --scenario small",
+        "tdplib play v5.18 --scenario small\ntdplib play --level 1",
     )
-    verb.add_argument("protocol", help="see `tdplib protocols`")
+    verb.add_argument("protocol", nargs="?", help="see `tdplib protocols`")
+    verb.add_argument("--level", type=int, metavar="N", help="a level of the ladder: break it")
     scenario_option(verb)
 
 
 def _play(args: argparse.Namespace) -> int:
     from tdplib.replay import Session
 
-    session = Session(args.protocol, the_scenario(args, args.protocol))
+    if (args.protocol is None) == (args.level is None):
+        raise BadValueError("play takes a protocol, or --level N: one of the two")
+    game = None
+    if args.level is not None:
+        if args.scenario or args.vary:
+            raise BadValueError("--level says the scenario too: leave out --scenario and --vary")
+        game = Game(args.level)
+        session = game.session
+    else:
+        session = Session(args.protocol, the_scenario(args, args.protocol))
     judging = False
     _show(session)
-    say(_HELP)
+    if game:
+        game.introduce()
+    say(_HELP if game is None else f"{_GAME_HELP}\n{_HELP}")
     while True:
         _menu(session, judging)
         sys.stdout.write("> ")
@@ -47,11 +64,15 @@ def _play(args: argparse.Namespace) -> int:
         if not line or words[:1] in (["quit"], ["q"], ["exit"]):
             say(session.code())
             return 0
+        if game and game.does(words):
+            continue
         if words == ["judge"]:
             judging = not judging
             continue
         try:
             _do(session, words, judging)
+            if game:
+                game.look()
         except (TdplibError, ValueError) as error:
             say(f"  {error}")
 
