@@ -289,6 +289,11 @@ report2
 # | `report2.play()` | the run that breaks your answer, in the widget |
 # | `labs.glossary("role")` | what a short name means |
 # | `ex2.solution()` | an answer that is right; it asks once whether you mean it |
+#
+# In the labs to come an exercise first names its **base** or its **world**. That is the program your
+# function is put into, in the place of the one that has its name there. A base is the kernel's
+# protocol as of some version, such as `v5.18`, or a piece of it; a world is a small stage made for
+# one question, like `lost-update` here.
 
 # %%
 # ex2.hint()
