@@ -69,6 +69,10 @@ class FakeSession:
     def forward(self):
         self.goto(min(len(self.steps), self.cursor + 1))
 
+    def undo(self):
+        self.back()
+        del self.steps[self.cursor :]
+
     def goto(self, k):
         if not 0 <= k <= len(self.steps):
             raise ValueError(f"step {k} does not exist: this timeline has 0..{len(self.steps)}")

@@ -45,7 +45,7 @@ LAYERS = {
     "replay.schedule": 7, "replay.session": 7, "replay.stepping": 7, "replay.subject": 7,
     "replay.trace": 7, "replay.uses": 7, "replay.why": 7,
     # 8: the facade, and the pictures
-    "check": 8, "compare": 8, "ending": 8, "outlook": 8, "guard": 8,
+    "check": 8, "compare": 8, "ending": 8, "export": 8, "guard": 8, "outlook": 8, "player": 8,
     "coverage": 8, "draw.coverage": 8,
     "background": 8, "watch": 8,
     "ladder": 8, "ladder.bests": 8, "ladder.level": 8, "ladder.play": 8, "ladder.saving": 8,

@@ -13,11 +13,12 @@ import pytest
 import traitlets
 from fake_session import REQUEUE, FakeSession
 
+from tdplib import player
 from tdplib.check import check
 from tdplib.errors import BadValueError, TdplibError
 from tdplib.replay.boardtext import COLUMNS, board_text
 from tdplib.replay.schedule import read_steps
-from tdplib.widgets import Interleaver, interleaver
+from tdplib.widgets import Interleaver
 from tdplib.widgets._assets import STATIC, VIEW
 from tdplib.widgets.snapshot import at_path, role_fields, snapshot
 
@@ -149,7 +150,7 @@ def test_each_action_replaces_the_board_whole(widget):
     assert (widget.board["step"], widget.board["steps"]) == (1, 1)
 
 
-@pytest.mark.parametrize("name", ["board", "sources", "terms", "error", "handled"])
+@pytest.mark.parametrize("name", ["board", "sources", "terms", "saves", "error", "handled"])
 def test_nobody_sets_the_traits_from_outside(widget, name):
     with pytest.raises(traitlets.TraitError):
         setattr(widget, name, type(getattr(widget, name))())
@@ -206,12 +207,13 @@ def test_back_forward_goto_and_the_branch_that_was_left(widget):
     widget.back()
     widget.back()
     assert (widget.board["step"], widget.board["steps"]) == (1, 3)
-    assert widget.board["left"] is None
+    assert widget.board["branches"] == []
     widget.forward()
     widget.goto(1)
     widget.step(3)
-    assert widget.board["steps"] == 2
-    assert widget.board["left"] == {"code": left, "step": 1}
+    assert (widget.board["steps"], widget.board["branch"]) == (2, 2)
+    (branch,) = widget.board["branches"]
+    assert branch == {"number": 1, "fork": 1, "steps": 3, "actors": [0, 2], "ends": ""}
     other = widget.schedule
     widget.restore()
     assert (widget.board["steps"], widget.board["step"]) == (3, 1)
@@ -219,6 +221,8 @@ def test_back_forward_goto_and_the_branch_that_was_left(widget):
     assert widget.schedule == left
     widget.restore()
     assert widget.schedule == other
+    widget.restore(1, 2)
+    assert (widget.board["branch"], widget.board["step"]) == (1, 2)
 
 
 def test_taking_the_same_step_again_is_no_branch_and_drops_nothing(widget):
@@ -226,7 +230,7 @@ def test_taking_the_same_step_again_is_no_branch_and_drops_nothing(widget):
     widget.step(2)
     widget.goto(0)
     widget.step(0)
-    assert widget.board["left"] is None
+    assert widget.board["branches"] == []
     assert (widget.board["step"], widget.board["steps"]) == (1, 2)
 
 
@@ -238,7 +242,7 @@ def test_run_goes_on_until_the_actor_blocks():
 
 
 def test_run_gives_up_on_an_actor_that_spins(widget, monkeypatch):
-    monkeypatch.setattr(interleaver, "RUN_LIMIT", 3)
+    monkeypatch.setattr(player, "RUN_LIMIT", 3)
     with pytest.raises(TdplibError, match=r"vCPU 0 was stopped after 3 steps"):
         widget.run(0)
     assert widget.board["step"] == 3
@@ -266,18 +270,96 @@ def test_a_branch_comes_back_without_the_schedule_code(widget):
     widget.step(0)
     widget.restore()
     assert (widget.board["steps"], widget.board["step"]) == (3, 1)
-    assert widget.board["left"] == {"code": "p21:aa", "step": 2}
+    assert [branch["number"] for branch in widget.board["branches"]] == [2]
     widget.goto(3)
     assert widget.schedule == left
 
 
-def test_reset_keeps_the_branch_to_go_back_to():
-    widget = Interleaver(session=played())
+def test_reset_goes_back_to_how_it_was_opened_and_keeps_the_branch():
+    widget = Interleaver(session=played(REQUEUE[:20], cursor=12))
+    widget.run("vCPU 0")
     code = widget.schedule
     widget.reset()
-    assert widget.board["steps"] == 0
+    assert (widget.board["step"], widget.board["steps"]) == (12, 20)
     widget.restore()
     assert widget.schedule == code
+
+
+def test_a_run_says_what_ended_it_and_the_next_action_takes_that_away(widget):
+    said = widget.run("vCPU 0", to=("kvm_mmu_load", 20))
+    assert said == "vCPU 0 has taken 1 step and stands at line 20 of kvm_mmu_load."
+    assert widget.board["ran"] == said
+    widget.back()
+    assert widget.board["ran"] == ""
+
+
+def test_sources_are_folded_and_tell_where_an_actor_can_be_run_to():
+    widget = Interleaver("v5.18")
+    source = widget.sources["memslot_update_thread"]
+    first, stops = source["first"], source["stops"]
+    told = [source["lines"][line - first].strip() for line in stops]
+    assert told[0] == "mutex_lock(kvm.slots_lock)"
+    assert "kvm_mmu_zap_all_fast(kvm)" not in told  # a call is no step; what it calls is
+    texts = widget.sources["vcpu_thread"]["lines"]
+    assert texts[1].strip().startswith('"""')
+    assert None in texts
+    assert texts[texts.index(None) + texts.count(None)].strip() == "for n in range(faults):"
+    assert Interleaver(session=FakeSession()).sources["kvm_mmu_load"]["stops"] is None
+
+
+# -- to take away
+
+
+def sent(widget, **content):
+    """What the page gets that asks for a file."""
+    messages = []
+    widget.send = messages.append
+    return ask(widget, do="export", **content), messages
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending", "starts"),
+    [("svg", ".svg", "<svg"), ("html", ".html", "<!doctype html>"), ("perfetto", ".json", "{")],
+)
+def test_the_whole_timeline_is_sent_as_a_file_to_the_view_that_asked(kind, ending, starts):
+    widget = Interleaver("patch-22-skip-invalid")
+    for actor in read_steps(LONG):
+        widget.step(actor)
+    widget.goto(3)
+    error, [message] = sent(widget, kind=kind, view="view 1")
+    assert (error, message["view"], widget.board["step"]) == ("", "view 1", 3)
+    file = message["file"]
+    assert file["name"] == f"patch-22-skip-invalid-default-{LONG}{ending}"
+    assert file["text"].startswith(starts)
+    assert "update 0" in file["text"]
+
+
+def test_what_cannot_be_saved_is_said(widget):
+    assert "nothing to save" in sent(widget, kind="svg")[0]
+    real = Interleaver("lost-update")
+    real.step(0)
+    assert "cannot save as 'pdf'" in sent(real, kind="pdf")[0]
+
+
+def test_save_writes_what_the_ending_says(tmp_path):
+    widget = Interleaver("lost-update")
+    widget.step(0)
+    for name in ("a.svg", "a.html", "a.json"):
+        assert widget.save(tmp_path / name).read_text()
+    assert json.loads((tmp_path / "a.json").read_text())["traceEvents"]
+    assert widget.save(tmp_path).name == "lost-update-two-tasks-a.svg"
+    with pytest.raises(BadValueError, match=r"ends in '.png'; a path can be saved as .svg, .html"):
+        widget.save(tmp_path / "a.png")
+
+
+def test_a_copied_line_of_python_opens_the_same_schedule():
+    widget = Interleaver("lost-update")
+    for actor in (0, 1, 0):
+        widget.step(actor)
+    (name, line), (_, shell) = widget.board["links"]
+    again = Interleaver(code=re.fullmatch(r'Interleaver\(code="(.*)"\)', line)[1], at="end")
+    assert (name, again.schedule) == ("Python", widget.schedule)
+    assert shell == f"tdplib play --code {widget.schedule}"
 
 
 @pytest.mark.parametrize(("at", "step"), [("start", 0), ("end", 35)])
@@ -329,6 +411,10 @@ def test_messages_do_what_the_methods_do(widget):
         ({"do": "goto", "step": 99}, "step is 99"),
         ({"do": "goto"}, "step is None"),
         ({"do": "restore"}, "no branch to go back to"),
+        ({"do": "run", "actor": 0, "to": ["f"]}, "a run to ['f'], must be a function and a line"),
+        ({"do": "run", "actor": 0, "to": ["kvm_mmu_loop", 3]}, "did you mean 'kvm_mmu_load'?"),
+        ({"do": "run", "actor": 0, "to": ["kvm_mmu_load", 3]}, "kvm_mmu_load has the lines"),
+        ({"do": "export", "kind": "pdf"}, "no step has been taken yet: there is nothing to save"),
         ({"do": "__class__"}, "the page asked for '__class__'"),
     ],
 )

@@ -14,7 +14,8 @@ import re
 __all__ = ["STATIC", "VIEW", "module", "style"]
 
 STATIC = pathlib.Path(__file__).parent / "static"
-VIEW = ("board.js", "elements.js", "tree.js", "state.js", "lane.js", "view.js")
+VIEW = ("board.js", "elements.js", "tree.js", "state.js", "lane.js", "timeline.js",
+        "takeaway.js", "view.js")  # fmt: skip
 """The files of the Interleaver's view, in the order in which they need each other."""
 
 _IMPORT = re.compile(r"^import [^;]*;\n", re.MULTILINE)

@@ -11,29 +11,28 @@ from __future__ import annotations
 
 import base64
 import html
-import itertools
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import anywidget
 import traitlets
 
-from tdplib.errors import BadValueError, TdplibError, check_int, nearest
+from tdplib.errors import BadValueError, TdplibError, nearest
+from tdplib.export import KINDS, file_of, links, save
+from tdplib.player import Player, To
 from tdplib.replay.boardtext import board_text
-from tdplib.replay.needed import needed
+from tdplib.replay.needed import Needed, needed
 from tdplib.replay.why import why
 from tdplib.widgets._assets import VIEW, module, style
-from tdplib.widgets.snapshot import snapshot
+from tdplib.widgets.snapshot import folded, snapshot, stops
 from tdplib.widgets.terms import terms
 
 __all__ = ["Interleaver"]
 
 NEEDED_LIMIT = 120
 """Of a longer timeline it is not worked out which steps what it breaks needs: it takes too long."""
-RUN_LIMIT = 500
-"""`run` gives up after so many steps: an actor that spins never blocks."""
 
 
 class Interleaver(anywidget.AnyWidget):
@@ -84,7 +83,9 @@ class Interleaver(anywidget.AnyWidget):
     board = traitlets.Dict(read_only=True).tag(sync=True)
     """The snapshot on show: the Board dictionary and what `tdplib.widgets.snapshot` adds to it."""
     sources = traitlets.Dict(read_only=True).tag(sync=True)
-    """Function name -> `file`, `first` (line number), `lines`; sent once, not with each board."""
+    """Function name -> `file`, `first` (line number), `lines`, `stops`; sent once."""
+    saves = traitlets.List(read_only=True).tag(sync=True)
+    """The kinds of file that the page offers to save: kind, title."""
     terms = traitlets.Dict(read_only=True).tag(sync=True)
     """A short name on the board -> what it means, for who points at it; sent once."""
     error = traitlets.Unicode("", read_only=True).tag(sync=True)
@@ -109,15 +110,16 @@ class Interleaver(anywidget.AnyWidget):
             raise BadValueError(f"at is {at!r}, must be 'start' or 'end'")
         super().__init__()
         self.set_trait("terms", terms())
+        self.set_trait("saves", [[name, kind.title] for name, kind in KINDS.items()])
         self._lock = threading.RLock()
-        self._reopen = _opener(protocol, scenario, trace, code, own, raw, session)
-        self._session = session if session is not None else self._reopen()
-        self._left: _Branch | None = None
-        self._judge, self._later, self._behind = bool(judge), False, False
-        self._last: tuple[list[int], Any] = ([], None)
-        self._flags: tuple[list[int], Any] = ([], None)
+        made = _opened(protocol, scenario, trace, code, own, raw, session)
         if trace is not None or code is not None:
-            self._session.goto(0 if at == "start" else self._session.board()["steps"])
+            made.goto(0 if at == "start" else made.board()["steps"])
+        self._player = Player(made)
+        self._judge, self._later, self._behind = bool(judge), False, False
+        self._ran = ""
+        self._matters: tuple[tuple[int, ...], Needed | None] = ((), None)
+        self.set_trait("sources", folded(made.board().get("sources") or {}, stops(made)))
         self._act(lambda: None)
         self.on_msg(self._on_message)
 
@@ -125,31 +127,44 @@ class Interleaver(anywidget.AnyWidget):
 
     def step(self, actor: int | str) -> None:
         """Let `actor` (index, letter or name) take its next step; raises where it cannot move."""
-        self._act(lambda: self._step(self._index(actor)))
+        self._act(lambda: self._player.step(actor))
 
-    def run(self, actor: int | str) -> None:
-        """Let `actor` go on until it blocks, is done or breaks something; `RUN_LIMIT` at most."""
-        self._act(lambda: self._run(self._index(actor)))
+    def run(self, actor: int | str, to: To | None = None) -> str:
+        """
+        Let `actor` go on until it blocks, is done or breaks something, or stands at the line `to`.
+
+        to : a line of the function it stands in, or a function and a line, such as
+            ``("kvm_tdp_mmu_put_root", 57)``
+
+        Returns what ended the run, in a sentence; raises after `tdplib.player.RUN_LIMIT` steps.
+        """
+        self._act(lambda: setattr(self, "_ran", self._player.run(actor, to)))
+        return self.board["ran"]
 
     def back(self) -> None:
         """Go one step back in the timeline."""
-        self._act(self._session.back)
+        self._act(self._player.back)
 
     def forward(self) -> None:
         """Go one step forward in the timeline."""
-        self._act(self._session.forward)
+        self._act(self._player.forward)
 
     def goto(self, step: int) -> None:
         """Go to the state after `step` steps, 0..`board["steps"]`."""
-        self._act(lambda: self._session.goto(check_int("step", step, 0, self.board["steps"])))
+        self._act(lambda: self._player.goto(step))
 
     def reset(self) -> None:
-        """Go back to how it was opened: no step taken, or the trace at its start."""
-        self._act(self._reset)
+        """Go back to how it was opened; the timeline on show is kept as a branch."""
+        self._act(self._player.reset)
 
-    def restore(self) -> None:
-        """Go back to the branch that was left by a step in the past; again: change over."""
-        self._act(self._restore)
+    def restore(self, branch: int | None = None, step: int | None = None) -> None:
+        """
+        Go back to a branch that was left by a step in the past; by default to the last one.
+
+        branch : its number, as in `board["branches"]`
+        step : where on it to put the cursor; by default where it stood when it was left
+        """
+        self._act(lambda: self._player.restore(branch, step))
 
     def judge(self, on: bool = True) -> None:
         """Say beside each next step what it leads to, or stop saying it."""
@@ -160,30 +175,57 @@ class Interleaver(anywidget.AnyWidget):
         """The schedule code of the steps in the timeline."""
         return self.board["code"]
 
+    def save(self, path: str | Path) -> Path:
+        """
+        Write the whole timeline to `path`, and return it.
+
+        The ending says as what: .svg a picture, .html a page to step through, .json a trace for
+        ui.perfetto.dev.
+        """
+        with self._lock:
+            return save(self._player.trace(), path, self._greyed())
+
     def text(self) -> str:
         """Return the board as plain text, for a terminal, a grader or a screen reader."""
         return board_text({**self.board, "sources": self.sources})
 
     # -- inside: always under the lock -----------------------------------------------------
 
+    @property
+    def _session(self) -> Any:
+        return self._player.session
+
     def _act(self, action: Callable[[], Any]) -> None:
         """Do `action` and show the board that follows from it."""
         with self._lock:
+            self._ran = ""
             try:
                 action()
             finally:
                 self._publish()
 
     def _publish(self) -> None:
-        session = self._session
-        board = session.board()
+        """Make the snapshot of what is on show by now, and give it to the page."""
+        player = self._player
+        board = player.board()
         here = board["step"]
-        earlier = self._board_at(here - 1, here) if here else None
-        ahead = self._last_board(board) if here < board["steps"] else None
-        steps = getattr(session, "steps", ())
+        earlier = player.board_at(here - 1) if here else None
+        ahead = player.last_board() if here < board["steps"] else None
+        steps = getattr(player.session, "steps", ())
         step = steps[here - 1] if here and hasattr(steps[here - 1], "actions") else None
         picture = snapshot(board, earlier, ahead, step)
-        picture["needed"] = self._needed(board, ahead or board)
+        self._add_what_matters(picture)
+        self._add_judgement(picture)
+        picture["ran"] = self._ran
+        picture["branch"], picture["branches"] = player.number, player.branches()
+        own = getattr(getattr(player.session, "subject", None), "own", None)
+        picture["links"] = links(board["code"], own)
+        with self.hold_sync():
+            self.set_trait("board", picture)
+            self.set_trait("error", "")
+
+    def _add_judgement(self, picture: dict) -> None:
+        """Add what can come of the state on show, and the state in sentences."""
         judged = self._judged()
         picture["judge"] = judged and {key: judged[key] for key in ("here", "danger")}
         for actor in picture["actors"]:
@@ -191,11 +233,13 @@ class Interleaver(anywidget.AnyWidget):
         told = why(picture, judged if judged and "open" in judged else None)
         picture["why"] = {"holds": list(told.holds), "waits": list(told.waits),
                           "properties": list(told.properties)}  # fmt: skip
-        picture["left"] = self._left and {"code": self._left.code, "step": self._left.step}
-        with self.hold_sync():
-            self.set_trait("sources", board.get("sources") or {})
-            self.set_trait("board", picture)
-            self.set_trait("error", "")
+
+    def _add_what_matters(self, picture: dict) -> None:
+        """Add which steps what the timeline breaks needs, and which must come before which."""
+        found = self._what_matters()
+        flags = found.steps if found else ()
+        picture["needed"] = None if all(flags) else list(flags)
+        picture["before"] = [list(arrow) for arrow in (found.before if found else ())]
 
     def _judged(self) -> dict | None:
         """Return what can come of the state on show; a first search is put off in a message."""
@@ -208,86 +252,20 @@ class Interleaver(anywidget.AnyWidget):
             return {"here": "every interleaving is being searched", "danger": None, "steps": {}}
         return judge(self._session)
 
-    def _needed(self, board: Mapping[str, Any], last: Mapping[str, Any]) -> list[bool] | None:
-        """Return of each step whether what the timeline breaks needs it; None: all, or unknown."""
-        session, actors = self._session, [entry["actor"] for entry in board["timeline"]]
-        if not last["broken"] or len(actors) > NEEDED_LIMIT or not hasattr(session, "trace"):
+    def _what_matters(self) -> Needed | None:
+        """Return what of the timeline matters for what it breaks; None: nothing, or not known."""
+        player = self._player
+        path, last = player.path(), player.last_board()
+        if not last["broken"] or len(path) > NEEDED_LIMIT or not hasattr(player.session, "trace"):
             return None
-        if self._flags[0] != actors:
-            session.goto(board["steps"])
-            try:
-                flags = list(needed(session.trace()).steps)
-            finally:
-                session.goto(board["step"])
-            self._flags = actors, None if all(flags) else flags
-        return self._flags[1]
+        if self._matters[0] != path:
+            self._matters = path, needed(player.trace())
+        return self._matters[1]
 
-    def _board_at(self, step: int, back_to: int) -> Mapping[str, Any]:
-        self._session.goto(step)
-        try:
-            return self._session.board()
-        finally:
-            self._session.goto(back_to)
-
-    def _last_board(self, board: Mapping[str, Any]) -> Any:
-        """Return the timeline's last board, made once for each timeline."""
-        actors = [entry["actor"] for entry in board["timeline"]]
-        if self._last[0] != actors:
-            self._last = actors, self._board_at(board["steps"], board["step"])
-        return self._last[1]
-
-    def _index(self, actor: int | str) -> int:
-        actors = self.board["actors"]
-        if isinstance(actor, str):
-            for known in actors:
-                if actor in (known["name"], known["letter"]):
-                    return known["index"]
-            raise BadValueError(f"no actor {actor!r}{nearest(actor, [a['name'] for a in actors])}")
-        return check_int("actor", actor, 0, len(actors) - 1)
-
-    def _step(self, actor: int) -> None:
-        here, timeline = self._session.board()["step"], self.board["timeline"]
-        if here < len(timeline) and timeline[here]["actor"] == actor:
-            self._session.forward()  # the step that was taken here before: no new branch
-            return
-        left = self._branch() if here < len(timeline) else self._left
-        self._session.step(actor)
-        self._left = left
-
-    def _branch(self) -> _Branch | None:
-        """Return the timeline as it is, or None if it is empty."""
-        actors = [entry["actor"] for entry in self.board["timeline"]]
-        here = self.board["step"]
-        code = self._board_at(len(actors), here)["code"]
-        return _Branch(code, here, actors) if actors else None
-
-    def _run(self, actor: int) -> None:
-        self._step(actor)
-        for _ in range(RUN_LIMIT - 1):
-            board = self._session.board()
-            if board["broken"] or board["actors"][actor]["status"] != "ready":
-                return
-            self._session.step(actor)
-        name = self.board["actors"][actor]["name"]
-        raise TdplibError(f"{name} was stopped after {RUN_LIMIT} steps: it does not block.")
-
-    def _reset(self) -> None:
-        self._left = self._branch() or self._left
-        self._session = self._reopen()
-        self._session.goto(0)
-
-    def _restore(self) -> None:
-        branch = self._left
-        if branch is None:
-            raise TdplibError("There is no branch to go back to: none has been left yet.")
-        here = self._branch()
-        self._left = here
-        pairs = zip(branch.actors, here.actors if here else (), strict=False)
-        common = len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
-        self._session.goto(common)
-        for actor in branch.actors[common:]:
-            self._session.step(actor)
-        self._session.goto(branch.step)
+    def _greyed(self) -> tuple[bool, ...] | None:
+        """Return of each step whether it is needed, for a picture; None: all, or not known."""
+        found = self._what_matters()
+        return None if found is None or all(found.steps) else found.steps
 
     # -- the page --------------------------------------------------------------------------
 
@@ -311,23 +289,33 @@ class Interleaver(anywidget.AnyWidget):
             self.set_trait("error", f"{type(problem).__name__}: {problem}")
 
     def _dispatch(self, content: Any) -> None:
+        """Do what one message asks for; static/view.js has the list of them."""
         asked = content if isinstance(content, Mapping) else {}
-        plain = {"back": self.back, "forward": self.forward, "reset": self.reset,
-                 "restore": self.restore}  # fmt: skip
         what = asked.get("do")
-        if what in plain:
-            plain[what]()
-        elif what == "goto":
-            # "end" is a word, for the page may not know yet how many steps there are by now
-            step = asked.get("step")
-            self.goto(self.board["steps"] if step == "end" else step)
-        elif what in ("step", "run"):
-            getattr(self, what)(asked.get("actor"))
-        elif what == "judge":
-            self.judge(not self._judge)
-        else:
-            known = [*plain, "goto", "step", "run", "judge"]
-            raise BadValueError(f"the page asked for {what!r}{nearest(what, known)}")
+        actions = {
+            "back": self.back,
+            "forward": self.forward,
+            "reset": self.reset,
+            "restore": lambda: self.restore(asked.get("branch"), asked.get("step")),
+            "goto": lambda: self.goto(self._asked_step(asked.get("step"))),
+            "step": lambda: self.step(asked.get("actor")),
+            "run": lambda: self.run(asked.get("actor"), _line(asked.get("to"))),
+            "judge": lambda: self.judge(not self._judge),
+            "export": lambda: self._export(asked.get("kind"), asked.get("view")),
+        }
+        if what not in actions:
+            raise BadValueError(f"the page asked for {what!r}{nearest(what, actions)}")
+        actions[what]()
+
+    def _asked_step(self, step: Any) -> Any:
+        # "end" is a word, for the page may not know yet how many steps there are by now
+        return self.board["steps"] if step == "end" else step
+
+    def _export(self, kind: Any, view: Any) -> None:
+        """Send the timeline as a file to the one view that asked for it."""
+        made = file_of(kind, self._player.trace(), self._greyed())
+        self.send({"file": vars(made), "view": view})
+        self.set_trait("error", "")
 
     # -- where no page shows it ------------------------------------------------------------
 
@@ -356,31 +344,31 @@ class Interleaver(anywidget.AnyWidget):
         )
 
 
-@dataclass(frozen=True)
-class _Branch:
-    """A timeline that was left: whose steps it had, and where the cursor stood."""
+def _line(to: Any) -> To | None:
+    """Return the line that the page named: a list of a function and a number."""
+    if isinstance(to, list) and len(to) == 2 and isinstance(to[0], str):
+        return to[0], to[1]
+    if to is not None:
+        raise BadValueError(f"the page asked for a run to {to!r}, must be a function and a line")
+    return None
 
-    code: str
-    step: int
-    actors: list[int]
 
-
-def _opener(
+def _opened(
     protocol: Any, scenario: Any, trace: Any, code: Any, own: Any, raw: bool, session: Any
-) -> Callable[[], Any]:
-    """Return what opens the session that the arguments of `Interleaver` ask for, each time anew."""
+) -> Any:
+    """Return the session that the arguments of `Interleaver` ask for."""
     choices = {"trace": trace, "code": code, "session": session}
     given = [name for name, value in choices.items() if value is not None]
     if len(given) > 1:
         raise BadValueError(f"give one of trace, code and session, not {' and '.join(given)}")
     if session is not None:
-        return lambda: type(session)(session.protocol, session.scenario)
+        return session
     from tdplib.replay import Session  # late: it brings the compiled machine with it
 
     if trace is not None:
-        return lambda: Session.from_trace(trace)
+        return Session.from_trace(trace)
     if code is not None:
-        return lambda: Session.from_code(code, own)
+        return Session.from_code(code, own)
     if own is not None:
-        return lambda: Session(protocol, scenario, code=own, raw=raw)
-    return lambda: Session(protocol, scenario, raw=raw)
+        return Session(protocol, scenario, code=own, raw=raw)
+    return Session(protocol, scenario, raw=raw)

@@ -31,7 +31,7 @@ from typing import Any
 from tdplib.properties import PROPERTIES
 from tdplib.words import role
 
-__all__ = ["at_path", "role_fields", "snapshot"]
+__all__ = ["at_path", "folded", "role_fields", "snapshot", "stops"]
 
 ALWAYS_SHOWN = ("level", "direct", "access", "invalid")
 """Fields of the role word that are shown even where they are 0."""
@@ -65,6 +65,44 @@ def snapshot(
         root["role"]["fields"] = role_fields(root["role"]["word"], old)
     now["changes"] = list(dict.fromkeys(_phrases(now))) if earlier else []
     return now
+
+
+def stops(session: Any) -> dict[str, list[int]]:
+    """
+    Return the lines of each function at which something shared is read or written.
+
+    There an actor can be run to. Empty for a session that has no compiled system.
+    """
+    found: dict[str, set[int]] = {}
+    for code, _ in session.system.codes if hasattr(session, "system") else ():
+        for node in code.nodes:
+            if node.op.visible:
+                function = code.program.frames[node.op.frame].function
+                found.setdefault(function, set()).add(node.op.line)
+    return {function: sorted(lines) for function, lines in found.items()}
+
+
+def folded(sources: Mapping[str, Mapping], stops: Mapping[str, list[int]]) -> dict[str, dict]:
+    """
+    Return the sources as the page wants them.
+
+    Of a docstring its first line is kept, the others are None: a lane has room for code. `stops`
+    are the lines that an actor can be run to; without any known, all that have code.
+    """
+    return {
+        name: {**source, "lines": lines, "stops": stops.get(name, []) if stops else None}
+        for name, source in sources.items()
+        for lines in [list(_without_docstring(source["lines"]))]
+    }
+
+
+def _without_docstring(lines: list[str]) -> Iterator[str | None]:
+    inside = False
+    for line in lines:
+        starts = not inside and line.lstrip().startswith('"""')
+        yield line if starts or not inside else None
+        if line.count('"""') % 2:
+            inside = not inside
 
 
 def _kind(name: str) -> str:

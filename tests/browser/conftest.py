@@ -54,7 +54,10 @@ window.hosts = %(states)s.map((state, id) => {
     off: (e, f) => { calls[e] = (calls[e] || []).filter((g) => g !== f); },
     send: async (content) => {
       host.sent.push(content);
-      if (!host.held) host.push(await window.kernel(id, content));
+      if (host.held) return;
+      const { state: fresh, messages } = await window.kernel(id, content);
+      host.push(fresh);
+      for (const m of messages) for (const f of calls["msg:custom"] || []) f(m, []);
     },
   };
   host.cleanup = made[id].default.render({ model: host.model, el });
@@ -120,8 +123,10 @@ class Host:
             route.fulfill(content_type=f"{kind}; charset=utf-8", body=text)
 
         def kernel(index, content):
+            messages = []
+            widgets[index].send = messages.append  # there is no comm that would carry them
             widgets[index]._on_message(widgets[index], content, [])
-            return self.state(widgets[index])
+            return {"state": self.state(widgets[index]), "messages": messages}
 
         page.expose_function("kernel", kernel)
         page.route("**/*", serve)

@@ -6,46 +6,14 @@ import re
 
 import pytest
 from contrast import CONTRAST, LAB_DARK, LAB_LIGHT
-from fake_session import CAST, REQUEUE, FakeSession
+from fake_session import CAST, REQUEUE
+from parts import expect, lane, root_row, stands_at, step_button, widget
 
-from tdplib.replay.schedule import read_steps
 from tdplib.widgets import Interleaver
 from tdplib.widgets._assets import STATIC
 from tdplib.words.glossary import find
 
 pytestmark = pytest.mark.browser
-
-
-def widget(steps=(), cursor=None, **keywords):
-    session = FakeSession(**keywords)
-    for actor in steps:
-        session.step(actor)
-    made = Interleaver(session=session)
-    if cursor is not None:
-        made.goto(cursor)
-    return made
-
-
-def expect(thing):
-    from playwright.sync_api import expect
-
-    return expect(thing)
-
-
-def lane(page, name):
-    return page.get_by_role("group", name=name, exact=True)
-
-
-def step_button(page, name):
-    return lane(page, name).locator("button").first
-
-
-def root_row(page, index):
-    return page.get_by_role("table", name="Roots").get_by_role("row").nth(index + 1)
-
-
-def stands_at(page, step, steps):
-    expect(page.locator(".tdp-count")).to_have_text(f"step {step} of {steps}")
 
 
 # -- clicks
@@ -129,26 +97,6 @@ def test_run_goes_on_until_the_actor_blocks(host):
     expect(step_button(page, "update 0")).to_contain_text("waits for the zap worker")
 
 
-def test_back_forward_jump_and_a_branch_from_the_past(host):
-    shown = widget([0, 0, 0, 2])
-    page = host.open(shown)
-    page.get_by_role("button", name="One step back").click()
-    stands_at(page, 3, 4)
-    page.get_by_role("button", name="One step forward").click()
-    stands_at(page, 4, 4)
-    page.get_by_role("button", name=re.compile("^Step 2: vCPU 0 allocates root 0")).click()
-    stands_at(page, 2, 4)
-    expect(page.locator(".tdp-tick.tdp-later")).to_have_count(2)
-    step_button(page, "update 1").click()
-    stands_at(page, 3, 3)
-    expect(page.locator(".tdp-schedule code").first).to_have_text("p21:aad")
-    page.get_by_role("button", name="Go back to the branch left behind").click()
-    stands_at(page, 2, 4)
-    page.get_by_role("button", name="To the end").click()
-    page.get_by_role("button", name="Reset").click()
-    stands_at(page, 0, 0)
-
-
 def test_the_broken_property_is_shown_where_it_broke(host):
     page = host.open(widget(REQUEUE[:-1]))
     expect(page.locator(".tdp-broken-note")).to_have_count(0)
@@ -183,13 +131,6 @@ def test_the_current_line_is_in_sight_in_every_lane(host):
         shown.goto(step)
         host.push(page, shown)
         assert page.evaluate(hidden) == []
-
-
-def test_the_schedule_code_is_shown_and_copied(host):
-    page = host.open(widget([0, 0, 2]), permissions=["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Copy the schedule code").click()
-    expect(page.locator(".tdp-copied")).to_have_text("copied")
-    assert page.evaluate("navigator.clipboard.readText()") == "p21:aac"
 
 
 # -- keys
@@ -240,20 +181,6 @@ def test_what_a_step_leads_to_stands_in_its_button_and_can_be_switched_by_key(ho
     assert page.problems == []
 
 
-def test_steps_that_are_not_needed_are_grey_and_said_to_be(host):
-    shown = Interleaver("patch-22-skip-invalid")
-    for actor in read_steps("b4db2ab2acab3c"):
-        shown.step(actor)
-    page = host.open(shown)
-    expect(page.locator(".tdp-spare")).to_have_count(9)
-    name = re.compile("^Step 2: update 1 .*; not needed for what breaks$")
-    expect(page.get_by_role("button", name=name)).to_have_count(1)
-    expect(page.locator(".tdp-foot")).to_contain_text(
-        "not needed for what breaks: steps 2, 3, 4, 5, 7, 8, 10, 11, 13"
-    )
-    assert page.evaluate(CONTRAST)["bad"] == []
-
-
 def test_why_opens_by_button_and_key_and_follows_the_steps(host):
     page = host.open(widget([0]))
     button = page.get_by_role("button", name="Why: the state in sentences (?)")
@@ -295,10 +222,11 @@ def test_keys_faster_than_the_kernel_are_all_sent(host):
 def test_one_tab_stop_a_region_and_arrows_inside_it(host):
     page = host.open(widget([0]))
     stops = []
-    for _ in range(12):
+    for _ in range(10):
         page.keyboard.press("Tab")
         stops.append(page.evaluate(REGION))
-    assert stops[:6] == ["nav", "timeline", "lanes", "BUTTON", "SUMMARY", "SUMMARY"]
+    movable = ["source"] * 3  # of vCPU 0, update 0 and update 1; the others cannot be run
+    assert stops == ["nav", "timeline", "lanes", *movable, "take", *["SUMMARY"] * 3]
     step_button(page, "vCPU 0").focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")

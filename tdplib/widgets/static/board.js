@@ -24,10 +24,11 @@ export function tokens(line) {
   return out;
 }
 
-/** Which lines of a source lie in a docstring: an array of booleans, one a line. */
+/** Which lines of a source lie in a docstring: an array of booleans. Null lines are folded away. */
 export function docstringLines(lines) {
   let inside = false;
   return lines.map((line) => {
+    if (line === null) return (inside = false);
     const marks = line.split('"""').length - 1;
     const was = inside;
     if (marks % 2) inside = !inside;
@@ -65,7 +66,8 @@ export function narration(board) {
   const step = board.timeline[board.step - 1];
   const where = step.function ? ` (${step.function}, line ${step.line})` : "";
   const end = board.end && !board.broken ? ` ${capital(board.end)}.` : "";
-  return `${board.actors[step.actor].name}: ${arrows(board.did)}${where}.${end}`;
+  const ran = board.ran ? `${board.ran} The last: ` : "";
+  return `${ran}${board.actors[step.actor].name}: ${arrows(board.did)}${where}.${end}`;
 }
 
 /** The line under it: what broke or is advised; at the start what lies ahead; else what changed. */
@@ -75,7 +77,7 @@ export function consequence(board) {
   if (advice) return `Advice, ${advice.property}: ${advice.sentence}`;
   const does = ahead && (ahead.advice ? "shows" : "breaks");
   if (!step && ahead) return `This path ${does} ${ahead.property} at step ${ahead.step}.`;
-  if (!step) return "Press a letter to step that actor, the arrows to move in time.";
+  if (!step) return "Choose who moves: press a Step button, or the letter beside a name. The arrows above go back in time.";
   return `changed: ${changes && changes.length ? changes.join("; ") : "nothing that is shared"}`;
 }
 
@@ -87,6 +89,13 @@ export function tickLabel(board, entry, bad) {
   const spare = isSpare(board, entry) ? "; not needed for what breaks" : "";
   return `Step ${entry.step}: ${board.actors[entry.actor].name} ${entry.summary}${breaks}${spare}${later}`;
 }
+
+/** How many of the first `step` steps another actor took than the one before. */
+export const switches = (board) => board.timeline.slice(0, board.step).filter((entry) => entry.switch).length;
+
+/** Which earlier steps must stay before the step `number`, and why; of a path that breaks something. */
+export const mustFollow = (board, number) => (board.before || []).filter(([, then]) => then === number)
+  .map(([first, , why]) => `(after step ${first}: ${why}) `).join("");
 
 /** Say whether what the timeline breaks would break without this step too. */
 export const isSpare = (board, entry) => Boolean(board.needed) && board.needed[entry.step - 1] === false;

@@ -48,16 +48,20 @@ const ICONS = {
   last: "M9 1h2v10H9z M1 1v10l7-5z", run: "M0 1v10l6-5z M6 1v10l6-5z",
 };
 
-/** A small drawn sign for a button: not every font has the player's signs. */
-export function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  const shape = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  svg.setAttribute("viewBox", "0 0 12 12");
-  svg.setAttribute("aria-hidden", "true");
-  shape.setAttribute("d", ICONS[name]);
-  svg.append(shape);
+/** One path as an SVG, for the eye only. */
+export function drawn(box, path) {
+  const made = (tag, attrs) => {
+    const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attrs)) node.setAttribute(name, value);
+    return node;
+  };
+  const svg = made("svg", { viewBox: box, preserveAspectRatio: "none", "aria-hidden": true });
+  svg.append(made("path", { d: path }));
   return svg;
 }
+
+/** A small drawn sign for a button: not every font has the player's signs. */
+export const icon = (name) => drawn("0 0 12 12", ICONS[name]);
 
 /** The mark of a change, for the eye; the word "changed" follows for who does not see it. */
 export const delta = () => sign("", "Δ\u00a0");

@@ -15,7 +15,8 @@ export class Lane {
     this.run = button(run, { class: "tdp-run", "data-do": "run", ...attrs,
       title: `${run} (Shift+${actor.letter.toUpperCase()})` }, icon("run"));
     this.path = div("tdp-path");
-    this.source = h("div", { class: "tdp-source", role: "group", tabindex: -1 });
+    this.source = h("div", { class: "tdp-source", role: "group", tabindex: -1, "data-region": "source" });
+    this.lines = new Map();
     this.locals = div("tdp-locals");
     this.node = group(`tdp-lane ${hue(actor.index)}`, actor.name,
       div("tdp-lane-head", sign("tdp-badge", actor.letter), h("b", {}, actor.name), this.state),
@@ -55,29 +56,70 @@ export class Lane {
   }
 
   paintSource(actor, source, ran, broken) {
-    const lines = source ? source.lines : [];
-    const notes = docstringLines(lines);
     put(this.source, "aria-label", source ? `Source of ${actor.function}, at line ${actor.line}` : "No source");
+    const had = this.source.matches(":focus-within");
+    const shown = source ? actor.function : actor.status;
+    if (this.shown !== shown) this.buildSource(actor, source);
+    this.shown = shown; // lines of one function stay, so that the focus and the scroll position do
     this.current = null;
-    this.source.replaceChildren(...lines.flatMap((text, i) => {
-      const number = source.first + i;
+    if (this.note) this.note.remove();
+    for (const [number, line] of this.lines) {
       const here = number === actor.line && actor.status !== "done";
       const bad = here && broken;
-      const done = ran.includes(`${actor.function}:${number}`);
-      const line = this.line(number, sourceText(text, notes[i]), { here, done, bad });
-      if (here) this.current = line;
-      const note = () => div("tdp-broken-note", h("b", {}, broken.property), " ", broken.sentence || "");
-      return bad ? [line, note()] : [line];
-    }));
-    if (!lines.length) this.source.append(div("tdp-none", actor.status === "done" ? "done" : "no source"));
+      this.paintLine(line, { here, bad, done: ran.includes(`${actor.function}:${number}`) });
+      if (here) this.current = line.node;
+      if (bad) {
+        this.note = div("tdp-broken-note", h("b", {}, broken.property), " ", broken.sentence || "");
+        line.node.after(this.note);
+      }
+      if (line.run) put(line.run, "aria-disabled", actor.status === "ready" ? null : true);
+    }
+    this.paintStop(actor, had);
   }
 
-  line(number, text, { here, done, bad }) {
+  buildSource(actor, source) {
+    this.lines.clear();
+    const texts = source ? source.lines : [];
+    const notes = docstringLines(texts);
+    texts.forEach((text, i) => {
+      if (text === null) return;
+      const number = source.first + i;
+      const code = text.trim() && !notes[i] && !text.trim().startsWith("#");
+      const stop = source.stops ? source.stops.includes(number) : code && i > 0;
+      const folded = notes[i] && texts[i + 1] === null;
+      this.lines.set(number, this.makeLine(actor, number, sourceText(folded ? `${text} …` : text, notes[i]), stop));
+    });
+    const none = div("tdp-none", actor.status === "done" ? "done" : "no source");
+    this.source.replaceChildren(...(texts.length ? [...this.lines.values()].map((line) => line.node) : [none]));
+  }
+
+  /** One line; where the actor can be run to, its number is a button. */
+  makeLine(actor, number, text, stop) {
+    const label = `Run ${actor.name} to line ${number}`;
+    const attrs = { class: "tdp-lineno", tabindex: -1, title: label, "data-do": "run", "data-actor": actor.index,
+      "data-line": number, "data-function": actor.function };
+    const run = stop ? button(label, attrs, String(number)) : null;
+    const gutter = sign("tdp-gutter", "");
+    const said = hidden("");
+    return { run, gutter, said, node: div("tdp-line", gutter, run || span("tdp-lineno", String(number)), text, said) };
+  }
+
+  paintLine({ node, gutter, said }, { here, done, bad }) {
     const classes = ["tdp-line", here && "tdp-here", done && "tdp-ran", bad && "tdp-bad"].filter(Boolean);
-    const word = bad ? " (breaks here)" : here ? " (stands here)" : done ? " (just done)" : null;
-    return h("div", { class: classes.join(" "), "aria-current": here ? true : null },
-      sign("tdp-gutter", bad ? "✗" : here ? "▸" : done ? "✓" : ""), span("tdp-lineno", String(number)),
-      text, word ? hidden(word) : null);
+    put(node, "class", classes.join(" "));
+    put(node, "aria-current", here ? true : null);
+    gutter.textContent = bad ? "✗" : here ? "▸" : done ? "✓" : "";
+    said.textContent = bad ? " (breaks here)" : here ? " (stands here)" : done ? " (just done)" : "";
+  }
+
+  /** One tab stop in the source of an actor that can move: the line it stands at, or the first below. */
+  paintStop(actor, had) {
+    const runs = [...this.lines].filter(([, line]) => line.run);
+    for (const [, line] of runs) put(line.run, "tabindex", -1);
+    const [, stop] = runs.find(([number]) => number >= actor.line) || runs[0] || [];
+    if (!stop) return;
+    if (actor.status === "ready") put(stop.run, "tabindex", 0);
+    if (had && !this.source.matches(":focus-within")) stop.run.focus({ preventScroll: true });
   }
 
   /** Keep the current line in sight, moving the pane only when it must. */

@@ -1,19 +1,30 @@
 /**
  * The page of an Interleaver: what is built once, painted after each board, and asked of the kernel.
  *
- * It holds no model of its own. The kernel sends one immutable `board` after each action (and the
- * `sources` of the functions, once); this file paints it and sends back what was asked for:
- *   {do: "step" | "run", actor}, {do: "goto", step: number | "end"}, {do: "back" | "forward" | "reset" | "restore" | "judge"}.
+ * It holds no model of its own. Whoever answers it (the kernel; in an exported page a model written
+ * in JavaScript) gives `get`, `on`, `off` and `send` as anywidget does, and has these traits:
+ *   board    one immutable snapshot, new after each action: see tdplib/widgets/snapshot.py
+ *   sources  function -> {file, first, lines, stops}: lines[i] null is folded away; an actor can be
+ *            run to the lines in stops (null: to every line)
+ *   terms    short name -> its meaning; saves: [[kind, title], ...], what can be saved, or nothing
+ *   error    why the last action was refused, or ""; handled: how many messages are dealt with
+ * It is sent
+ *   {do: "step", actor}, {do: "run", actor, to: [function, line] or nothing},
+ *   {do: "goto", step: number | "end"}, {do: "restore", branch, step: number or nothing},
+ *   {do: "back" | "forward" | "reset" | "judge"},
+ *   {do: "export", kind, view}: answered by the message {file: {name, type, text}, view}.
  * Text reaches the page through text nodes only, so nothing in a board can become markup. There are
  * no element ids, and every listener sits on this widget's own root: two widgets cannot meet.
  */
 
 import {
-  buttonFace, consequence, hue, isSpare, judgeSign, keyMeaning, names, narration, tickLabel,
+  buttonFace, consequence, isSpare, judgeSign, keyMeaning, mustFollow, names, narration, switches,
 } from "./board.js";
 import { button, div, group, h, icon, learn, put, row, sign, span } from "./elements.js";
 import { Lane } from "./lane.js";
 import { rootsTable, sharedCard } from "./state.js";
+import { Takeaway } from "./takeaway.js";
+import { Timeline } from "./timeline.js";
 
 const SILENCE_MS = 4000; // a kernel that has not answered by then is reported as not answering
 
@@ -32,14 +43,14 @@ export class View {
   build() {
     this.title = div("tdp-name");
     this.count = span("tdp-count");
+    this.turns = span("tdp-turns");
+    put(this.turns, "title", "how often another actor than before took the next step");
     this.said = h("p", {});
     this.more = h("p", { class: "tdp-more" });
     this.status = h("div", { class: "tdp-status", role: "status", "aria-live": "polite" }, this.said, this.more);
     this.error = h("div", { class: "tdp-error", role: "alert", hidden: "" });
-    this.rows = h("div", { class: "tdp-tickrows", "aria-hidden": true });
-    this.ticks = group("tdp-ticks", "Timeline");
-    put(this.ticks, "data-region", "timeline");
-    this.timeline = div("tdp-timeline", this.rows, this.ticks);
+    this.timeline = new Timeline({ go: (step) => this.ask({ do: "goto", step }), busy: () => this.busy(),
+      rove: (target) => this.rove(target) });
     this.roots = div("");
     this.lanesBox = h("div", { class: "tdp-lanes", role: "toolbar", "aria-label": "Actors",
       "aria-orientation": "vertical", "data-region": "lanes" });
@@ -51,7 +62,7 @@ export class View {
     this.buildFoot();
     // JupyterLab reads keys at the document; this attribute keeps its commands out of the widget.
     this.root = h("div", { class: "tdp-ui tdp-il", role: "region", tabindex: -1, "data-lm-suppress-shortcuts": true },
-      div("tdp-head", this.title, this.nav, this.count), this.timeline, this.status, this.here, this.why, this.error,
+      div("tdp-head", this.title, this.nav, div("tdp-where", this.count, this.turns)), this.timeline.node, this.status, this.here, this.why, this.error,
       this.roots, div("tdp-main", this.lanesBox, this.shared), this.foot);
     this.el.append(this.root);
   }
@@ -72,21 +83,20 @@ export class View {
   }
 
   buildFoot() {
-    this.code = h("code", {});
-    this.copied = h("span", { class: "tdp-copied", role: "status" });
-    this.left = h("div", { class: "tdp-left", hidden: "" });
+    this.taking = new Takeaway();
     this.spare = h("p", { class: "tdp-more", hidden: "" });
     this.words = h("ol", { class: "tdp-steps" });
     this.actions = h("ol", { class: "tdp-steps" });
-    const copy = button("Copy the schedule code", { class: "tdp-copy", "data-copy": true }, "Copy");
-    this.foot = div("tdp-foot", div("tdp-schedule", span("", "schedule "), this.code, " ", copy, this.copied),
-      this.left, this.spare, h("details", {}, h("summary", {}, "Last step, action by action"), this.actions),
+    this.foot = div("tdp-foot", this.taking.node,
+      this.spare, h("details", {}, h("summary", {}, "Last step, action by action"), this.actions),
       h("details", {}, h("summary", {}, "Steps in words"), this.words),
       h("details", {}, h("summary", {}, "Keys"), h("dl", { class: "tdp-keys" },
         row("a b c …, or 1 2 3 …", "step that actor"),
         row("Shift and the letter", "run that actor until it blocks or is done"),
         row("Left, Right, Home, End", "move in time; a step taken in the past starts a new branch"),
         row("Up, Down", "move between the buttons of a region; Tab goes to the next region"),
+        row("Enter on a line", "run that actor until it stands there; Tab from its buttons leads to its source"),
+        row("drag over the timeline", "go to any moment"),
         row("Page Up, Page Down", "scroll the source of the actor whose button has the focus"),
         row("!", "say beside each step what it leads to, or stop saying it"),
         row("?", "open or close the state in sentences"),
@@ -98,9 +108,10 @@ export class View {
     this.root.addEventListener("click", (e) => this.click(e), { signal });
     this.root.addEventListener("keydown", (e) => this.key(e), { signal });
     this.root.addEventListener("focusin", (e) => this.rove(e.target), { signal });
-    const paint = () => this.paint();
-    this.events = { "change:board": paint, "change:sources": paint,
-      "change:error": () => this.paintError(), "change:handled": () => this.settle() };
+    this.timeline.listen(signal);
+    this.events = { "change:board": () => this.paint(), "change:sources": () => this.renew(),
+      "change:error": () => this.paintError(), "change:handled": () => this.settle(),
+      "msg:custom": (message) => this.taking.take(message) };
     for (const [name, run] of Object.entries(this.events)) this.model.on(name, run);
     this.sizes = new ResizeObserver(() => this.scrollAll());
     this.sizes.observe(this.root);
@@ -123,11 +134,16 @@ export class View {
   ask(message) {
     const { actors, step, steps } = this.board;
     const actor = actors[message.actor];
-    if (this.due > this.model.get("handled")) this.send(message);
+    if (this.busy()) this.send(message);
     else if (actor && actor.status !== "ready") this.say(`${buttonFace(actor, this.board)[2]}.`);
     else if (message.do === "back" && step === 0) this.say("This is the start.");
     else if (message.do === "forward" && step === steps) this.say("This is the last step taken.");
     else this.send(message);
+  }
+
+  /** Say whether the kernel still works on what it was asked. */
+  busy() {
+    return this.due > this.model.get("handled");
   }
 
   send(message) {
@@ -140,21 +156,35 @@ export class View {
   }
 
   settle() {
-    if (this.due > this.model.get("handled")) return;
+    if (this.busy()) return;
     clearTimeout(this.timer);
     put(this.root, "aria-busy", null);
     this.paintError();
+    this.timeline.pump();
   }
 
   click(event) {
-    const target = event.target.closest("[data-do], [data-copy], [data-toggle]");
+    const target = event.target.closest("[data-do], [data-copy], [data-toggle]") || this.lineAt(event.target);
     if (!target || !this.board.actors) return;
-    const { do: what, actor, step } = target.dataset;
-    if (target.dataset.toggle) this.toggleWhy();
-    else if (!what) this.copy();
-    else if (actor !== undefined) this.ask({ do: what, actor: Number(actor) });
-    else if (step !== undefined) this.ask({ do: what, step: step === "end" ? step : Number(step) });
-    else this.ask({ do: what });
+    const { copy, toggle, ...asked } = target.dataset;
+    if (toggle) this.toggleWhy();
+    else if (copy !== undefined) this.taking.copy(Number(copy));
+    else if (asked.do === "export" && !this.board.steps) this.say("No step has been taken yet: there is nothing to save.");
+    else this.ask(this.message(asked));
+  }
+
+  /** The run button of the line that was clicked; marking text there with the mouse is no click. */
+  lineAt(node) {
+    const line = node.closest(".tdp-line");
+    return line && getSelection().isCollapsed ? line.querySelector("button") : null;
+  }
+
+  /** What the kernel is sent for the data-attributes of a button. */
+  message({ do: what, actor, step, line, function: name, branch, kind }) {
+    const number = (text) => (text === undefined || text === "end" ? text : Number(text));
+    const all = { do: what, actor: number(actor), step: number(step), branch: number(branch), kind,
+      to: line && [name, Number(line)], view: kind && this.taking.view };
+    return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
   }
 
   key(event) {
@@ -178,7 +208,7 @@ export class View {
   move(from, by) {
     const region = from.closest("[data-region]");
     if (!region) return false;
-    const all = [...region.querySelectorAll("button")];
+    const all = itemsOf(region);
     all[(all.indexOf(from) + by + all.length) % all.length].focus();
     return true;
   }
@@ -190,24 +220,25 @@ export class View {
     return Boolean(lane);
   }
 
+  roveFirst(region) {
+    const items = itemsOf(region);
+    if (items.length) this.rove(items.find((b) => b.tabIndex === 0 && b.hasAttribute("tabindex")) || items[0]);
+  }
+
   /** One tab stop a region: the button that had the focus last. */
   rove(target) {
     const region = target.closest("[data-region]");
     if (!region || !target.matches("button")) return;
-    for (const b of region.querySelectorAll("button")) put(b, "tabindex", b === target ? 0 : -1);
-  }
-
-  async copy() {
-    try {
-      await navigator.clipboard.writeText(this.board.code);
-      this.copied.textContent = "copied";
-    } catch {
-      getSelection().selectAllChildren(this.code); // no clipboard for pages that are not secure
-      this.copied.textContent = "selected: press Ctrl+C";
-    }
+    for (const b of itemsOf(region)) put(b, "tabindex", b === target ? 0 : -1);
   }
 
   /* -- from the kernel to the page -- */
+
+  /** The sources are others: every lane is built anew. */
+  renew() {
+    this.lanes = [];
+    this.paint();
+  }
 
   paint() {
     this.board = this.model.get("board") || {};
@@ -218,7 +249,9 @@ export class View {
     if (!board.actors) return;
     put(this.root, "aria-label", `Interleaver: ${board.protocol}, scenario ${board.scenario}`);
     this.title.replaceChildren(h("b", {}, board.protocol), span("tdp-scenario", ` ${board.scenario}`));
+    const turns = switches(board);
     this.count.replaceChildren("step ", h("b", {}, String(board.step)), ` of ${board.steps}`);
+    this.turns.textContent = ` · ${turns} switch${turns === 1 ? "" : "es"}`;
     put(this.status, "data-broken", board.broken ? true : null);
     put(this.status, "data-advice", board.advice ? true : null);
     put(this.said, "title", narration(board));
@@ -228,7 +261,7 @@ export class View {
     this.shared.replaceChildren(sharedCard(board));
     this.paintNav();
     this.paintWhy();
-    this.paintTimeline();
+    this.timeline.paint(board);
     this.paintLanes();
     this.paintFoot();
     this.paintError();
@@ -253,7 +286,7 @@ export class View {
     const { step, steps } = this.board;
     const off = [!step, !step, step === steps, step === steps, !steps];
     [...this.nav.children].forEach((node, i) => put(node, "aria-disabled", off[i] ? true : null));
-    if (!this.nav.querySelector('[tabindex="0"]')) this.rove(this.nav.children[1]);
+    this.roveFirst(this.nav);
   }
 
   paintWhy() {
@@ -269,38 +302,6 @@ export class View {
       part("Properties", why.properties));
   }
 
-  paintTimeline() {
-    const { board } = this;
-    const had = this.ticks.matches(":focus-within");
-    this.timeline.style.setProperty("--actors", board.actors.length);
-    this.rows.replaceChildren(...board.actors.map((a) => span(hue(a.index), h("b", {}, a.letter), ` ${a.name}`)));
-    this.ticks.replaceChildren(...[null, ...board.timeline].map((entry) => this.tick(entry)));
-    const current = this.ticks.children[board.step];
-    this.rove(current);
-    if (had) current.focus({ preventScroll: true });
-  }
-
-  /** One step of the timeline, in the row of its actor; without an entry the start. */
-  tick(entry) {
-    const { board } = this;
-    const step = entry ? entry.step : 0;
-    const here = board.broken || (board.advice && { ...board.advice, advice: true, step: board.step });
-    const breaks = here || board.ahead;
-    const bad = breaks && step > 0 && breaks.step === step ? breaks : null;
-    const now = step === board.step;
-    const kind = bad ? (bad.advice ? ["tdp-advice", "!"] : ["tdp-bad", "✗"]) : ["", ""];
-    const classes = ["tdp-tick", now && "tdp-now", step > board.step && "tdp-later", kind[0],
-      entry && entry.switch && "tdp-switch", entry && isSpare(board, entry) && "tdp-spare"].filter(Boolean).join(" ");
-    const label = tickLabel(board, entry, bad);
-    const node = button(label, { class: classes, title: label, "data-do": "goto", "data-step": step,
-      "aria-current": now ? "step" : null }, span("tdp-tickno", step % 5 && !now ? "" : String(step)));
-    if (entry) {
-      node.append(span(`tdp-mark ${hue(entry.actor)}`, kind[1] || board.actors[entry.actor].letter));
-      node.style.setProperty("--row", entry.actor);
-    }
-    return node;
-  }
-
   paintLanes() {
     const { board } = this;
     if (this.lanes.length !== board.actors.length) {
@@ -312,15 +313,9 @@ export class View {
   }
 
   paintFoot() {
-    const { code, timeline, actors, actions, step, left } = this.board;
-    this.code.textContent = code || "(no step yet)";
-    this.copied.textContent = "";
-    this.left.hidden = !left;
-    if (left) {
-      const attrs = { class: "tdp-copy", "data-do": "restore" };
-      this.left.replaceChildren(span("", "branch left behind "), h("code", {}, left.code), " ",
-        button("Go back to the branch left behind", attrs, "Go back to it"));
-    }
+    const { timeline, actors, actions, step } = this.board;
+    this.taking.paint(this.board, this.model.get("saves"));
+    this.roveFirst(this.taking.node);
     this.actions.replaceChildren(...(actions || []).map((a) => h("li", {}, `${a.effect} `,
       span("tdp-kind", `${a.function} ${a.line} `), h("code", {}, a.source))));
     const spare = timeline.filter((t) => isSpare(this.board, t)).map((t) => t.step);
@@ -328,19 +323,17 @@ export class View {
     this.spare.textContent = `not needed for what breaks: step${spare.length > 1 ? "s" : ""} ${names(spare)}`;
     this.words.replaceChildren(...timeline.map((t) => h("li", { class: t.step > step ? "tdp-later" : null },
       h("b", {}, actors[t.actor].name), ` ${t.summary} `,
-      isSpare(this.board, t) ? "(not needed for what breaks) " : "",
+      isSpare(this.board, t) ? "(not needed for what breaks) " : mustFollow(this.board, t.step),
       span("tdp-kind", `${t.function || ""} ${t.line || ""}`))));
   }
 
   /** Bring the current lines and the current tick into sight, without moving the page. */
   scrollAll() {
     for (const lane of this.lanes) lane.scroll();
-    const now = this.ticks.children[this.board.step || 0];
-    if (!now) return;
-    const { timeline, rows } = this;
-    const right = now.offsetLeft + 40 - timeline.clientWidth;
-    const left = now.offsetLeft - rows.offsetWidth - 40;
-    if (timeline.scrollLeft < right) timeline.scrollLeft = right + timeline.clientWidth * 0.3;
-    else if (timeline.scrollLeft > left) timeline.scrollLeft = left;
+    this.timeline.scroll();
   }
 }
+
+/** The buttons of a region; a region inside it has its own. */
+const itemsOf = (region) =>
+  [...region.querySelectorAll("button")].filter((b) => b.closest("[data-region]") === region);
