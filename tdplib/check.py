@@ -6,6 +6,7 @@ It says what can break, and how soon.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -56,6 +57,8 @@ class Verdict:
     memory: int
     exploration: object = field(repr=False, compare=False)
     subject: object = field(repr=False, compare=False)
+    prepared: float = field(default=0.0, repr=False, compare=False)
+    """Seconds it took, before the search, to read and compile the code."""
 
     def __bool__(self) -> bool:
         raise TypeError(
@@ -90,6 +93,16 @@ class Verdict:
             if number is None:
                 return None
             return trace_along(self, way_to(self.exploration, number))
+
+    def statistics(self):
+        """
+        Return what the search was like: states by depth, steps by actor, where the time went.
+
+        See `tdplib.statistics.statistics`; shown in a notebook as a picture.
+        """
+        from .statistics import statistics
+
+        return statistics(self)
 
     def coverage(self, functions=None):
         """
@@ -222,7 +235,8 @@ class Asked:
     """
     What a check is asked, understood and compiled, so that what is wrong with it has been said.
 
-    about : the subject; wanted : names of properties; limits, reductions : as the search takes them
+    about : the subject; wanted : names of properties; limits, reductions : as the search takes them;
+        prepared : seconds that compiling took
     """
 
     about: object
@@ -230,6 +244,7 @@ class Asked:
     limits: object
     reductions: object
     first_only: bool
+    prepared: float = 0.0
 
     @classmethod
     def of(
@@ -252,10 +267,12 @@ class Asked:
                     f"reductions: no reduction is called {name!r}{nearest(name, REDUCTIONS)}"
                 )
         wanted = wanted_properties(properties)
+        began = time.perf_counter()
         about = subject(code, base, scenario)
-        about.system  # noqa: B018 (compiled here, so that errors come here)
+        about.system.image  # noqa: B018 (compiled here, so that errors come here)
+        prepared = time.perf_counter() - began
         switches = Reductions(*(name in reductions for name in REDUCTIONS))
-        return cls(about, wanted, Limits(*bounds), switches, first_only)
+        return cls(about, wanted, Limits(*bounds), switches, first_only, prepared)
 
     def answer(self, progress: Callable | None = None) -> Verdict:
         """Search and conclude; progress : called with the search's `Progress`."""
@@ -267,7 +284,7 @@ class Asked:
         if FIRST in found.stopped_by and not set(found.found) & set(self.wanted):
             # what broke first is not asked about: what is may break later
             found = explore(system, **settings)
-        return conclude(self.about, found, self.wanted)
+        return conclude(self.about, found, self.wanted, self.prepared)
 
 
 def let_go(verdict: Verdict) -> Verdict:
@@ -297,7 +314,7 @@ def wanted_properties(properties) -> tuple[str, ...]:
     return tuple(find(name).name for name in names)
 
 
-def conclude(about, found, wanted) -> Verdict:
+def conclude(about, found, wanted, prepared: float) -> Verdict:
     """Turn an exploration into a Verdict."""
     from .properties import ADVICE, find
 
@@ -324,6 +341,7 @@ def conclude(about, found, wanted) -> Verdict:
         found.memory,
         found,
         about,
+        prepared,
     )
 
 

@@ -46,10 +46,10 @@ LAYERS = {
     "replay.trace": 7, "replay.uses": 7, "replay.why": 7,
     # 8: the facade, and the pictures
     "check": 8, "compare": 8, "ending": 8, "export": 8, "guard": 8, "outlook": 8, "player": 8,
-    "coverage": 8, "draw.coverage": 8,
     "background": 8, "watch": 8,
     "ladder": 8, "ladder.bests": 8, "ladder.level": 8, "ladder.play": 8, "ladder.saving": 8,
     "ladder.scoring": 8,
+    "coverage": 8, "draw.coverage": 8, "statistics": 8, "draw.statistics": 8,
     "draw": 8, "draw._locks": 8, "draw._plan": 8, "draw._rows": 8, "draw._strip": 8,
     "draw._svg": 8, "draw.board": 8, "draw.dot": 8, "draw.page": 8, "draw.perfetto": 8,
     "draw.swimlanes": 8, "draw.figures": 8, "draw.figures._parts": 8, "draw.figures.life": 8,

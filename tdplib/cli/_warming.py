@@ -60,6 +60,7 @@ def _search() -> None:
     for name in ("patch-22-skip-invalid", "flush-under-mmu-lock"):
         verdict = check(name)
         verdict.coverage()
+        verdict.statistics()
         if verdict.trace is not None:
             replay(verdict.trace.code)
     guard("def invariant(kvm):\n    return not kvm.arch.mmu_valid_gen\n", scenario="small")

@@ -13,6 +13,8 @@ from tdplib.watch import words
 
 __all__ = ["add"]
 
+MORE = ("statistics", "coverage")
+"""What is told of a verdict only when asked for: an option, and a method of it."""
 EXIT = {"holds": 0, "violated": 1, "incomplete": 3}
 
 
@@ -38,6 +40,9 @@ def add(verbs: argparse._SubParsersAction) -> None:
         "--coverage",
         action="store_true",
         help="which lines and branches are never taken",
+    )
+    verb.add_argument(
+        "--statistics", action="store_true", help="states by depth, steps by actor, time"
     )
     verb.add_argument("--json", action="store_true", help="the verdict as JSON")
     trace_options(verb)
@@ -75,7 +80,7 @@ def _check(args: argparse.Namespace) -> int:
         path if is_file else args.what, progress=lambda *now: line.show(words(*now)), **options
     )
     line.clear()
-    more = {"coverage": verdict.coverage()} if args.coverage else {}
+    more = {name: getattr(verdict, name)() for name in MORE if getattr(args, name)}
     if args.json:
         say_json(verdict_record(verdict) | {name: told.to_dict() for name, told in more.items()})
     else:

@@ -3,11 +3,12 @@
 from .._jit import bare_kernel as kernel
 from .._jit import pointer_to
 from ..vm import codes
+from ..vm._memo import E_KEY, step, survey
 from ..vm._memory import stop_record
 from ..vm._numbers import OP_BNZ, OP_BZ
 from ..vm._private import execute_private
 from ..vm._run import run
-from ..vm.codes import BLOCKED, N_FLAGS, N_NEXT, N_OP, N_TARGET, NODE
+from ..vm.codes import BLOCKED, BROKEN, N_FLAGS, N_NEXT, N_OP, N_TARGET, NODE
 from .cover import UNKNOWN
 
 _pointer = pointer_to()
@@ -89,3 +90,32 @@ def cover(
                 at_line(lines[here], 0, totals[0], count, seen)
                 if moves and im[im[codes.H_NODE] + here * NODE + N_FLAGS] & codes.STARTS:
                     at_line(lines[here], 2, totals[1], count, seen)
+
+
+@kernel
+def census(image, memory, states, begin, end, mode, scratch, places, entries, moves, enabled, ends):
+    """
+    Take every step from the states `begin` .. `end` - 1 and count who takes it.
+
+    scratch, places, entries : those of `vm._memo`
+    moves : int64[actors], the transitions of each; enabled : int64[actors + 1], the states in which
+        so many actors can move; ends : int64[2], transitions that break something, and that meet a
+        bound. All modified in place.
+    """
+    im, mem, st, words = _pointer(image), _pointer(memory), _pointer(scratch), _pointer(states)
+    log, know, known = _pointer(scratch[scratch.size - 2 :]), _pointer(places), _pointer(entries)
+    log[0] = log[1] = 0
+    width = states.shape[1]
+    slots = entries.size // (E_KEY + 3 * width + 1)
+    for number in range(begin, end):
+        survey(im, st, words, number * width)
+        able = 0
+        for actor in range(im[codes.H_ACTORS]):
+            code = step(im, mem, st, words, number * width, actor, mode, log, know, known, slots)
+            if code == BLOCKED:
+                continue
+            able += 1
+            moves[actor] += 1
+            if code < 0:
+                ends[0 if code <= BROKEN else 1] += 1
+        enabled[able] += 1

@@ -15,9 +15,15 @@ from ..vm.system import System
 
 FIRST_STATES = 1 << 14
 BATCH = 1 << 16
-"""States expanded between two looks at limits and interrupts: some 50 to 100 ms."""
+"""States expanded, at most, between two looks at interrupts: some 50 to 100 ms."""
 GROWTH = 48 << 20
 """Bytes of states a search grows by at most: they are zeroed, and all other threads wait for it."""
+STRETCH = 1 << 13
+"""
+States expanded, at least, between two looks at the clock.
+
+Looking costs some 10 microseconds, and so many states take some 5 milliseconds.
+"""
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,24 @@ class Progress:
 
 
 @dataclass
+class Pace:
+    """
+    Where the seconds of a search went.
+
+    Attributes
+    ----------
+    loading : before the first state: machine code was read from the disk, or made
+    room : making room for more states, and for the table they are found by
+    stretches : (depth, states expanded, seconds so far) at each look at the clock; the depth is
+        that of the state expanded last
+    """
+
+    loading: float = 0.0
+    room: float = 0.0
+    stretches: list[tuple[int, int, float]] = field(default_factory=list)
+
+
+@dataclass
 class Exploration:
     """
     What a search found.
@@ -100,6 +124,19 @@ class Exploration:
     memory: int
     found: dict[str, tuple[int, int, int]]
     arrays: Arrays = field(repr=False)
+    pace: Pace = field(repr=False, default_factory=Pace)
+
+    @property
+    def expanded(self) -> int:
+        """How many of the states had their steps taken: all of them, if no bound was met."""
+        from . import _bfs
+
+        return int(self.arrays.control[_bfs.C_HEAD])
+
+    @property
+    def layers(self) -> tuple[int, ...]:
+        """How many states were found at each distance from the start."""
+        return where(self.arrays, self.seconds).layers
 
 
 @dataclass
@@ -216,29 +253,18 @@ def attempt(system, reductions, limits, first_only, progress) -> Exploration | N
     perm = np.zeros(len(system.actors), np.int64)
     pending = np.zeros((_bfs.PENDING, image.words + 2), np.int64)
     reasons: list[str] = []
+    pace, told, budget = Pace(), 0, 0
     while not reasons:
-        budget = min(BATCH, max(1, limits.states - int(arrays.control[_bfs.C_COUNT])))
         a = arrays
         try:
             code = _bfs.search(
-                image.im,
-                image.mem,
-                a.states,
-                a.parents,
-                a.table,
-                a.control,
-                a.found,
-                a.groups,
-                a.layers,
-                budget,
-                scratch,
-                perm,
-                a.places,
-                a.entries,
-                pending,
-            )
-            remember_more(a, image)
+                image.im, image.mem, a.states, a.parents, a.table, a.control, a.found, a.groups,
+                a.layers, budget, scratch, perm, a.places, a.entries, pending,
+            )  # fmt: skip
             now = where(a, time.perf_counter() - began)
+            note(pace, now, budget)
+            budget = next_budget(a.control, limits)
+            remember_more(a, image)
             if code == _bfs.FINISHED:
                 progress(now)
                 break
@@ -250,15 +276,36 @@ def attempt(system, reductions, limits, first_only, progress) -> Exploration | N
                 reasons.append("first violation")
             elif not grow(arrays, code, limits):
                 reasons.append("memory")
-            if not progress(now):
-                reasons.append("interrupt")
+            pace.room += time.perf_counter() - began - now.seconds
+            if code != _bfs.PAUSED or now.expanded >= told + BATCH:
+                told = now.expanded
+                if not progress(now):
+                    reasons.append("interrupt")
         except KeyboardInterrupt:
             reasons.append("interrupt")
         if not reasons and a.control[_bfs.C_COUNT] >= limits.states:
             reasons.append("states")
         if not reasons and time.perf_counter() - began > limits.seconds:
             reasons.append("time")
-    return conclude(system, reductions, arrays, reasons, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    return conclude(system, reductions, arrays, reasons, seconds, pace)
+
+
+def note(pace: Pace, now: Progress, budget: int) -> None:
+    """Look at the clock; the first call of the kernel, with no budget, only gets it loaded."""
+    if budget == 0:
+        pace.loading = now.seconds
+    else:
+        pace.stretches.append((now.depth, now.expanded, now.seconds))
+
+
+def next_budget(control: np.ndarray, limits: Limits) -> int:
+    """Return how many states to expand before the next look: to the end of a large layer."""
+    from . import _bfs
+
+    layer = int(control[_bfs.C_LAYER_END] - control[_bfs.C_HEAD])
+    room = limits.states - int(control[_bfs.C_COUNT])
+    return min(BATCH, max(layer, STRETCH), max(1, room))
 
 
 def where(arrays: Arrays, seconds: float) -> Progress:
@@ -304,7 +351,9 @@ def grow(arrays: Arrays, code: int, limits: Limits) -> bool:
     return True
 
 
-def conclude(system, reductions, arrays: Arrays, reasons: list[str], seconds: float) -> Exploration:
+def conclude(
+    system, reductions, arrays: Arrays, reasons: list[str], seconds: float, pace: Pace
+) -> Exploration:
     """Gather an Exploration from the arrays of a search."""
     from . import _bfs
 
@@ -330,4 +379,5 @@ def conclude(system, reductions, arrays: Arrays, reasons: list[str], seconds: fl
         arrays.memory,
         found,
         arrays,
+        pace,
     )
