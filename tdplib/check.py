@@ -235,8 +235,8 @@ class Asked:
     """
     What a check is asked, understood and compiled, so that what is wrong with it has been said.
 
-    about : the subject; wanted : names of properties; limits, reductions : as the search takes them;
-        prepared : seconds that compiling took
+    about : the subject; wanted : names of properties; limits, reductions : as the search takes
+        them; prepared : seconds that compiling took
     """
 
     about: object
