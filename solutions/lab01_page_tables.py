@@ -29,7 +29,7 @@
 
 # %%
 import tdplib
-from tdplib import labs
+from tdplib import draw, labs
 from tdplib.lang.kernel import *
 from tdplib.machine.pagetable import PageTables
 from tdplib.machine.results import FrozenSpteError
@@ -98,8 +98,12 @@ root = pool.new_root()
 print(pool.map(root, 0x12345, 0x9ABC))
 for step in pool.walk(root, 0x12345):
     print(step)
+draw.tree(pool, walk=0x12345)
 
 # %% [markdown]
+# The picture has a box for each table. Neighbouring entries that are alike share a line, so that 512
+# of them fit. ▸ marks the way of the walk.
+#
 # One page, and three tables for it. The next one costs nothing, because the tables are there. A walk
 # to a gfn that is not mapped ends earlier, or at an SPTE that is not present:
 
@@ -217,17 +221,21 @@ labs.predict("lab01.q3", "")
 
 # %% [markdown]
 # In the tree from above, a place is held for a moment. The page that was there is gone then; when
-# the place is given free, it is empty:
+# the place is given free, it is empty. (The picture is of the moment in between; Δ marks what
+# changed.)
 
 # %%
+before = pool.snapshot(root)
 pool.freeze(root, 0x12345)
 print(pool.walk(root, 0x12345)[-1])
+frozen = draw.tree(pool, was=before)
 try:
     pool.map(root, 0x12345)
 except FrozenSpteError as error:
     print("map:", error)
 pool.thaw(root, 0x12345)
 print(pool.walk(root, 0x12345)[-1])
+frozen
 
 # %% [markdown]
 # ## 5. Exercise 2: what is this SPTE?
@@ -410,9 +418,11 @@ print(describe(pool, root))
 # where it is needed:
 
 # %%
+before = pool.snapshot(root)
 print("leaves of level", pool.split(root, 0x40005))
 print("leaves of level", pool.split(root, 0x40005))
 print(describe(pool, root))
+draw.tree(pool, was=before)
 
 # %% [markdown]
 # Change the gfn, split elsewhere, walk to a gfn and see where it ends. Then the other way round: a
@@ -439,6 +449,7 @@ for version in ("22b94c4b63eb", "v5.18", "v6.9"):
     pool = PageTables()
     root = pool.new_root()
     pool.map(root, range(0x40000))
+    before = pool.snapshot(root)
     print(pool.zap_root(root, version))
 
 # %% [markdown]
@@ -449,7 +460,9 @@ for version in ("22b94c4b63eb", "v5.18", "v6.9"):
 # there.
 
 # %%
+cut_off = draw.tree(pool, was=before)
 print(pool.waiting, "tables wait for the readers;", pool.grace_period(), "are freed now")
+cut_off
 
 # %% [markdown]
 # **What was not shown.** One task was at work. In the kernel vCPUs map, the processor sets bits, and

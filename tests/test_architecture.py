@@ -19,7 +19,7 @@ LAYERS = {
     # 2: simulated memory
     "machine": 2, "machine._pagetable_kernels": 2, "machine._refcount_kernels": 2,
     "machine._refcount_rules": 2, "machine._zap_kernels": 2, "machine.pagetable": 2,
-    "machine.refcount": 2, "machine.results": 2, "machine.view": 2,
+    "machine.refcount": 2, "machine.results": 2, "machine.tree": 2, "machine.view": 2,
     # 3: kernel Python
     "lang": 3, "lang.calls": 3, "lang.changes": 3, "lang.errors": 3, "lang.expressions": 3,
     "lang.flow": 3,
@@ -52,7 +52,8 @@ LAYERS = {
     "coverage": 8, "draw.coverage": 8, "statistics": 8, "draw.statistics": 8,
     "draw": 8, "draw._locks": 8, "draw._plan": 8, "draw._rows": 8, "draw._strip": 8,
     "draw._svg": 8, "draw.board": 8, "draw.dot": 8, "draw.page": 8, "draw.perfetto": 8,
-    "draw.swimlanes": 8, "draw.figures": 8, "draw.figures._parts": 8, "draw.figures.life": 8,
+    "draw.swimlanes": 8, "draw._picture": 8, "draw._treeplan": 8, "draw.tree": 8,
+    "draw.figures": 8, "draw.figures._parts": 8, "draw.figures.life": 8,
     "draw.figures.locks": 8, "draw.figures.queue": 8, "draw.figures.roleword": 8,
     "draw.figures.tables": 8, "draw.figures.versions": 8,
     # 9: what people hold in their hands

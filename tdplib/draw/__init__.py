@@ -1,26 +1,26 @@
 """
-Pictures of what happens: a trace as swim lanes, a state as a board or as DOT.
+Pictures of what happens: a trace as swim lanes, a state as a board or as DOT, tables as a tree.
 
 >>> from tdplib import draw                                     # doctest: +SKIP
 >>> draw(check("patch-22-skip-invalid").trace)                  # doctest: +SKIP
 
-Everything here takes plain data (a `Trace`, or the dictionary of a board) and returns text: SVG,
-HTML, JSON or DOT. Nothing but DOT needs a package, and that only when it is called.
+Everything here takes plain data (a `Trace`, the dictionary of a board, page tables) and returns
+text: SVG, HTML, JSON or DOT. Nothing but DOT needs a package, and that only when it is called.
 """
 
 from __future__ import annotations
 
-import base64
-from dataclasses import dataclass
-from pathlib import Path
-
+from tdplib.draw._picture import Picture
 from tdplib.draw._rows import end_words, scenario_words
 from tdplib.draw.board import board_svg, describe_board
 from tdplib.draw.dot import NoGraphvizError, life_dot, render_dot, state_dot
 from tdplib.draw.page import to_html
 from tdplib.draw.perfetto import to_perfetto
 from tdplib.draw.swimlanes import swimlanes
+from tdplib.draw.tree import tree, tree_frames
 from tdplib.errors import BadValueError
+from tdplib.machine.pagetable import PageTables
+from tdplib.machine.tree import Tree
 
 __all__ = [
     "NoGraphvizError",
@@ -35,40 +35,19 @@ __all__ = [
     "swimlanes",
     "to_html",
     "to_perfetto",
+    "tree",
+    "tree_frames",
 ]
-
-
-@dataclass(frozen=True)
-class Picture:
-    """An SVG that a notebook shows by itself, also where the notebook is not trusted."""
-
-    svg: str
-    alternative: str
-    """The picture in one sentence, for who cannot see it."""
-
-    def save(self, path: str | Path) -> Path:
-        """Write the SVG to `path` and return it."""
-        path = Path(path)
-        path.write_text(self.svg, encoding="utf-8")
-        return path
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        # As an <img>: JupyterLab shows no plain SVG of a notebook that is not trusted.
-        code = base64.b64encode(self.svg.encode()).decode()
-        image = f'<img alt="{_attribute(self.alternative)}" src="data:image/svg+xml;base64,{code}">'
-        return {"text/html": image, "text/plain": self.alternative}
-
-    def __repr__(self) -> str:
-        return f"<Picture: {self.alternative}>"
 
 
 def draw(what: object, *, unfold: bool = False, needed: bool = False) -> Picture:
     """
-    Return the picture of a trace, of the trace of a verdict, or of a board.
+    Return the picture of a trace, of the trace of a verdict, of a board, or of page tables.
 
     Parameters
     ----------
-    what : a `tdplib.replay.Trace`, a `tdplib.check.Verdict` that has one, or a board dictionary
+    what : a `tdplib.replay.Trace`, a `tdplib.check.Verdict` that has one, a board dictionary, or
+        `PageTables` that have one root (see `tree` for more)
     unfold : show every action of every step of a trace, private ones too
     needed : grey the steps that what the trace breaks does not need
 
@@ -79,12 +58,14 @@ def draw(what: object, *, unfold: bool = False, needed: bool = False) -> Picture
     """
     if isinstance(what, dict) and "actors" in what:
         return Picture(board_svg(what), describe_board(what))
+    if isinstance(what, PageTables | Tree):
+        return tree(what)
     trace = getattr(what, "trace", what)
     if trace is None:
         raise BadValueError(f"a verdict {what.status!r} has no trace to draw")
     if not hasattr(trace, "steps"):
         raise BadValueError(
-            f"cannot draw {type(what).__name__}, expected a Trace, Verdict or board"
+            f"cannot draw {type(what).__name__}, expected a Trace, Verdict, board or PageTables"
         )
     words = f"{trace.protocol}: {end_words(trace)}, in {len(trace.steps)} steps"
     flags = None
@@ -93,7 +74,3 @@ def draw(what: object, *, unfold: bool = False, needed: bool = False) -> Picture
 
         flags = which(trace).steps
     return Picture(swimlanes(trace, unfold=unfold, needed=flags), words)
-
-
-def _attribute(text: str) -> str:
-    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

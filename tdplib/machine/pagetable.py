@@ -57,6 +57,8 @@ from tdplib.words.gfn import FOUR_LEVELS, PG_LEVEL_1G, PG_LEVEL_2M, PG_LEVEL_4K,
 if TYPE_CHECKING:
     import numpy as np
 
+    from tdplib.machine.tree import Tree
+
 __all__ = ["ROOT_LEVEL", "ZAP_PASSES", "PageTables", "zap_levels"]
 
 ROOT_LEVEL = 0
@@ -190,7 +192,7 @@ class PageTables:
         level = self.geometry.check_leaf_level(level)
         span = self.geometry.pages(level)
         gfn = _numbers("gfns", gfns, self.geometry.gfns, span)
-        pfn = gfn if pfns is None else _numbers("pfns", pfns, 1 << spte.PFN_BITS, span)
+        pfn = _numbers("pfns", gfn if pfns is None else pfns, 1 << spte.PFN_BITS, span)
         if gfn.shape != pfn.shape:
             raise BadValueError(f"{gfn.size} gfns, but {pfn.size} pfns")
         k, tally, before = _kernels(), self._tally(), self.pages
@@ -313,6 +315,12 @@ class PageTables:
         _zap_kernels().count(*self._pool, root, rows)
         levels = range(1, self.geometry.levels + 1)
         return Counts(*({level: int(rows[level, kind]) for level in levels} for kind in range(4)))
+
+    def snapshot(self, root: int) -> Tree:
+        """Return the tree below a root as it is now, to look at, to compare and to draw."""
+        from tdplib.machine.tree import snapshot  # late: it knows this module
+
+        return snapshot(self, root)
 
     # --- the arrays ---
 
