@@ -3,7 +3,8 @@ tdplib: KVM's TDP MMU root invalidation as a course, with every interleaving exp
 
 `check` runs a kernel function through every interleaving, `guard` looks at an invariant in every
 state, `replay` turns a schedule code back into a trace, `draw` makes a picture of a state or a
-trace, `figure` gives a figure of the course. Widgets live in `tdplib.widgets`.
+trace, `figure` gives a figure of the course, `offline` a page that shows a failure without a
+kernel. Widgets live in `tdplib.widgets`.
 
 Importing this package imports none of its parts: each name is fetched when it is first used, so
 that ``tdplib --help`` and a grader's child process start without numba, graphviz or Jupyter.
@@ -14,9 +15,9 @@ from importlib import import_module
 from types import ModuleType
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "check", "draw", "figure", "guard", "progress", "replay"]
+__all__ = ["__version__", "check", "draw", "figure", "guard", "offline", "progress", "replay"]
 
-_FACE = ("check", "draw", "figure", "guard", "progress", "replay")
+_FACE = ("check", "draw", "figure", "guard", "offline", "progress", "replay")
 """The public functions, each of the same name as the module that holds it."""
 
 

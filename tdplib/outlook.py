@@ -12,11 +12,14 @@ from functools import cached_property
 
 import numpy as np
 
+from .properties import Property
 from .replay.session import Session
 from .replay.subject import Subject
 from .vm import codes
 
-__all__ = ["MOST_STATES", "Next", "Outlook", "is_judged", "judge", "outlook"]
+__all__ = [
+    "MOST_STATES", "Next", "Outlook", "is_judged", "judge", "judge_end", "judge_state", "outlook",
+]  # fmt: skip
 
 MOST_STATES = 500_000
 """A larger scenario is judged as far as it was visited, and `complete` is False."""
@@ -175,21 +178,34 @@ def judge(session: Session) -> dict:
             session.judged = session.image, made
         made, packed = session.judged[1], session.states[session.cursor]
         if session.ended():
-            broken = session.broken()
-            words = f"{broken.name} is broken, and the path ends" if broken else BOUNDED
-            return _record(words, broken is not None or None, {}, (), ())
-        if not made.complete:
-            words = TOO_LARGE if made.states >= MOST_STATES else BOUNDED
-            steps = {actor: _told(None, words) for actor in made.steps(packed)}
-            return _record(words, None, steps, None, None)
-        now = made.state(packed)
-        if now is None:
-            return _record(BOUNDED, None, {}, None, None)
-        still, first = made.open(packed), made.open(session.states[0])
-        settled = tuple(name for name in first if name not in still)
-        here = f"{now.property} is broken here" if now.steps == 0 else _words(now)
-        steps = {actor: _told(step) for actor, step in made.steps(packed).items()}
-        return _record(here, now.steps is not None, steps, still, settled)
+            return judge_end(session.broken())
+        return judge_state(made, packed, session.states[0])
+
+
+def judge_end(broken: Property | None) -> dict:
+    """Return what `judge` says where the path ends: at a broken property, or (None) at a bound."""
+    words = f"{broken.name} is broken, and the path ends" if broken else BOUNDED
+    return _record(words, broken is not None or None, {}, (), ())
+
+
+def judge_state(made: Outlook, packed: np.ndarray, start: np.ndarray) -> dict:
+    """
+    Return what `judge` says of a packed state.
+
+    start : the packed state at the start, to tell what has been decided since
+    """
+    if not made.complete:
+        words = TOO_LARGE if made.states >= MOST_STATES else BOUNDED
+        steps = {actor: _told(None, words) for actor in made.steps(packed)}
+        return _record(words, None, steps, None, None)
+    now = made.state(packed)
+    if now is None:
+        return _record(BOUNDED, None, {}, None, None)
+    still, first = made.open(packed), made.open(start)
+    settled = tuple(name for name in first if name not in still)
+    here = f"{now.property} is broken here" if now.steps == 0 else _words(now)
+    steps = {actor: _told(step) for actor, step in made.steps(packed).items()}
+    return _record(here, now.steps is not None, steps, still, settled)
 
 
 def is_judged(session: Session) -> bool:

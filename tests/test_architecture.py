@@ -56,9 +56,11 @@ LAYERS = {
     "draw.figures": 8, "draw.figures._parts": 8, "draw.figures.life": 8,
     "draw.figures.locks": 8, "draw.figures.queue": 8, "draw.figures.roleword": 8,
     "draw.figures.tables": 8, "draw.figures.versions": 8,
+    "atlas": 8, "atlas.making": 8, "atlas.rows": 8,
     # 9: what people hold in their hands
     "figure": 9, "figure.holds": 9, "figure.lives": 9, "figure.queueing": 9,
-    "widgets": 9, "widgets._assets": 9, "widgets.interleaver": 9, "widgets.snapshot": 9,
+    "widgets": 9, "widgets._assets": 9, "widgets.interleaver": 9, "widgets.offline": 9,
+    "widgets.packing": 9, "widgets.snapshot": 9,
     "widgets.terms": 9,
     "labs": 9, "labs.breaking": 9, "labs.build": 9, "labs.detours": 9,
     "labs.cost": 9, "labs.measure": 9,
@@ -67,7 +69,7 @@ LAYERS = {
     "labs.judge": 9, "labs.learner": 9, "labs.mutants": 9, "labs.mutations": 9,
     "labs.mutations_atomic": 9, "labs.page": 9, "labs.proofs": 9,
     "labs.progress": 9, "labs.report": 9, "labs.sources": 9, "labs.verify": 9,
-    "progress": 10,
+    "offline": 10, "progress": 10,
     # 10: the shell
     "doctor": 10, "cli": 10, "cli._parser": 10, "cli._say": 10, "cli._verbs": 10,
     "cli._warming": 10, "cli.checking": 10, "cli.comparing": 10, "cli.figures": 10, "cli.labs": 10,

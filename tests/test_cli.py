@@ -377,11 +377,10 @@ def test_every_reduction_has_a_switch():
 
 
 def test_check_writes_the_pictures(fake_check, tmp_path, capsys):
-    names = {kind: tmp_path / f"t.{kind}" for kind in ("svg", "html", "perfetto")}
+    names = {kind: tmp_path / f"t.{kind}" for kind in ("svg", "perfetto")}
     flags = [word for kind, path in names.items() for word in (f"--{kind}", str(path))]
     assert main(["check", "patch-22-skip-invalid", *flags]) == 1
     assert names["svg"].read_text(encoding="utf-8").startswith("<svg")
-    assert names["html"].read_text(encoding="utf-8").startswith("<!doctype html>")
     assert json.loads(names["perfetto"].read_text(encoding="utf-8"))["traceEvents"]
     assert f"wrote {names['svg']}" in capsys.readouterr().err
     fake_check.verdict = fake_verdict("holds")

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from tdplib.check import DEFAULT_REDUCTIONS
-from tdplib.cli._say import ProgressLine, say, say_json
+from tdplib.cli._say import ProgressLine, say, say_json, write_file
 from tdplib.cli._verbs import add_verb, scenario_option, the_scenario
-from tdplib.cli.replaying import outputs, trace_options, trace_record
+from tdplib.cli.replaying import as_page, outputs, trace_options, trace_record
 from tdplib.watch import words
 
 __all__ = ["add"]
@@ -85,6 +85,9 @@ def _check(args: argparse.Namespace) -> int:
         say_json(verdict_record(verdict) | {name: told.to_dict() for name, told in more.items()})
     else:
         say("\n\n".join([str(verdict), *map(str, more.values())]))
+    if args.html:  # of a verdict that holds too: the reader can look for themselves
+        write_file(args.html, as_page(verdict))
+        args.html = None
     if verdict.trace is not None:
         outputs(args, verdict.trace)
     return EXIT[verdict.status]

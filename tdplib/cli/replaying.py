@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tdplib.cli._say import say, say_json, write_file
+from tdplib.cli._say import ProgressLine, say, say_json, write_file
 from tdplib.cli._verbs import add_verb
 
-__all__ = ["add", "outputs", "trace_options", "trace_record"]
+__all__ = ["add", "as_page", "outputs", "trace_options", "trace_record"]
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -35,7 +35,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
 def trace_options(verb: argparse.ArgumentParser) -> None:
     """Add the files that a trace can be written to."""
     verb.add_argument("--svg", metavar="OUT", help="draw the trace as swim lanes")
-    verb.add_argument("--html", metavar="OUT", help="a page to step through it")
+    verb.add_argument("--html", metavar="OUT", help="a page to step through it, and off it")
     verb.add_argument("--perfetto", metavar="OUT", help="a trace for ui.perfetto.dev")
 
 
@@ -43,11 +43,21 @@ def outputs(args: argparse.Namespace, trace: object) -> bool:
     """Write the files that the options of `trace_options` name; say whether there was one."""
     from tdplib import draw
 
-    kinds = {"svg": draw.swimlanes, "html": draw.to_html, "perfetto": draw.to_perfetto}
+    kinds = {"svg": draw.swimlanes, "html": as_page, "perfetto": draw.to_perfetto}
     wanted = {kind: make for kind, make in kinds.items() if getattr(args, kind)}
     for kind, make in wanted.items():
         write_file(getattr(args, kind), make(trace))
     return bool(wanted)
+
+
+def as_page(what: object) -> str:
+    """Return a trace or a verdict as a page to step through, and say how far it is on the way."""
+    from tdplib import offline
+
+    line = ProgressLine()
+    made = offline(what, progress=lambda part: line.show(f"making the page: {part:.0%}"))
+    line.clear()
+    return made.html
 
 
 def trace_record(trace: object) -> list[dict]:

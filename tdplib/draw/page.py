@@ -70,11 +70,12 @@ _BAR = """\
 <button>Last</button><span role="status" aria-live="polite"></span></div>"""
 
 
-def to_html(trace: object) -> str:
+def to_html(trace: object, *, note: str = "") -> str:
     """
     Return `trace` as a self-contained page: every step with all its actions and the state after it.
 
-    Arrow keys, Home and End move; nothing is fetched. Without scripts all steps are shown.
+    Arrow keys, Home and End move; nothing is fetched. Without scripts all steps are shown. `note`
+    is said at the top.
     """
     boards = trace.boards()
     title = f"{trace.protocol}: {end_words(trace)}"
@@ -88,6 +89,7 @@ def to_html(trace: object) -> str:
         f"<title>{escape(title)}</title><style>{style}</style></head><body>",
         f"<h1>{escape(title)}</h1>",
         f'<p class="soft">{scenario}. Step with the arrow keys. <code>{code}</code></p>',
+        f'<p class="soft">{escape(note)}</p>' if note else "",
         _BAR,
         f'<div class="where"><ol class="steps">{_marks(trace)}</ol><main>',
         *panels,

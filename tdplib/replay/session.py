@@ -299,26 +299,7 @@ class Session:
 
     def timeline(self) -> list[dict]:
         """Return one entry a step taken, for the whole path."""
-        found = []
-        for step in self.steps:
-            last = step.actions[-1]
-            summary = (
-                step.actions[0].effect
-                if len(step.actions) == 1
-                else f"{step.actions[0].effect} ... {last.effect}"
-            )
-            found.append(
-                {
-                    "step": step.number,
-                    "actor": step.actor,
-                    "summary": summary,
-                    "function": last.function,
-                    "line": last.line,
-                    "switch": step.switch,
-                    "actions": len(step.actions),
-                }
-            )
-        return found
+        return [timeline_entry(step) for step in self.steps]
 
     def all_boards(self) -> list[dict]:
         """Return the Board before each step up to the cursor, and the one at it."""
@@ -330,6 +311,21 @@ class Session:
                 found.append(self.board())
             self.cursor = at
             return found
+
+
+def timeline_entry(step: Step) -> dict:
+    """Return a step as a Board's timeline has it."""
+    first, last = step.actions[0], step.actions[-1]
+    one = len(step.actions) == 1
+    return {
+        "step": step.number,
+        "actor": step.actor,
+        "summary": first.effect if one else f"{first.effect} ... {last.effect}",
+        "function": last.function,
+        "line": last.line,
+        "switch": step.switch,
+        "actions": len(step.actions),
+    }
 
 
 def walk(made: Session, steps: tuple[int, ...]) -> str | None:
@@ -350,4 +346,4 @@ def walk(made: Session, steps: tuple[int, ...]) -> str | None:
     return None
 
 
-__all__ = ["BlockedError", "ScheduleError", "Session", "walk"]
+__all__ = ["BlockedError", "ScheduleError", "Session", "timeline_entry", "walk"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -91,6 +92,17 @@ def make_step(system: System, number: int, actor: int, taken: Taken, previous: i
 
     Only what acts on shared memory, or breaks something, is told.
     """
+    actions = tell(system, actor, taken, changes)
+    switch = previous is not None and previous != actor
+    return Step(number, actor, system.actors[actor].name, switch, actions)
+
+
+def tell(system: System, actor: int, taken: Taken, changed: Callable) -> tuple[Action, ...]:
+    """
+    Return the actions of a step, in words.
+
+    changed : `changes`, or something that says less in less time
+    """
     code, _ = system.codes[actor]
     actions = []
     for k, h in enumerate(taken.happened):
@@ -111,7 +123,7 @@ def make_step(system: System, number: int, actor: int, taken: Taken, previous: i
                 unit.line(op.line).strip(),
                 effect,
                 narrate.KINDS.get(op.code, "private"),
-                changes(system, h),
+                changed(system, h),
             )
         )
     if not actions and taken.happened:
@@ -128,13 +140,7 @@ def make_step(system: System, number: int, actor: int, taken: Taken, previous: i
                 "private",
             )
         )
-    return Step(
-        number,
-        actor,
-        system.actors[actor].name,
-        previous is not None and previous != actor,
-        tuple(actions),
-    )
+    return tuple(actions)
 
 
 def goes_on_waiting(system: System, taken: Taken, k: int, actor: int) -> bool:

@@ -1,6 +1,18 @@
-"""The notebook widgets. They need anywidget; `import tdplib` does not import them."""
+"""
+The notebook widgets. They need anywidget; `import tdplib` does not import them.
 
-from tdplib.compare import Compare
-from tdplib.widgets.interleaver import Interleaver
+Nor does a part of this package that is no widget: each name is fetched when it is first used.
+"""
+
+from importlib import import_module
 
 __all__ = ["Compare", "Interleaver"]
+
+_HOME = {"Compare": "tdplib.compare", "Interleaver": "tdplib.widgets.interleaver"}
+
+
+def __getattr__(name: str) -> object:
+    """Fetch a public name from its file."""
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

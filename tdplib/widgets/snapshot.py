@@ -31,7 +31,9 @@ from typing import Any
 from tdplib.properties import PROPERTIES
 from tdplib.words import role
 
-__all__ = ["at_path", "folded", "role_fields", "snapshot", "stops"]
+__all__ = [
+    "at_path", "folded", "mark_changes", "role_fields", "snapshot", "stops", "told_step",
+]  # fmt: skip
 
 ALWAYS_SHOWN = ("level", "direct", "access", "invalid")
 """Fields of the role word that are shown even where they are 0."""
@@ -55,8 +57,18 @@ def snapshot(
     now["ahead"] = _ahead(ahead)
     if now["broken"]:
         now["broken"]["at_end"] = _kind(now["broken"]["property"]) == "end"
-    now["actions"] = [_action(action) for action in step.actions] if step else []
-    now["did"] = _did(now)
+    now.update(told_step(step, now["timeline"][now["step"] - 1]["summary"] if now["step"] else ""))
+    mark_changes(now, earlier)
+    return now
+
+
+def mark_changes(now: dict, earlier: Mapping[str, Any] | None) -> None:
+    """
+    Add to `now`, in place, what differs from the board one step before.
+
+    Its `changed` becomes what is worth marking; `was`, `changes` and the fields of each root's
+    role word are added.
+    """
     now["changed"] = list(dict.fromkeys(_worth_marking(now, earlier)))
     now["was"] = dict(_old_values(now, earlier)) if earlier else {}
     for root in now["roots"]:
@@ -64,7 +76,6 @@ def snapshot(
         root["role"].pop("bits", None)  # the same, without what changed
         root["role"]["fields"] = role_fields(root["role"]["word"], old)
     now["changes"] = list(dict.fromkeys(_phrases(now))) if earlier else []
-    return now
 
 
 def stops(session: Any) -> dict[str, list[int]]:
@@ -127,16 +138,15 @@ def _action(action: Any) -> dict:
 _LOOKS = ("reads ", "looks ", "finds no ", "enters an RCU", "leaves its RCU")
 
 
-def _did(now: Mapping[str, Any]) -> str:
-    """Say what the last step did: all its effects but the reads, or its summary if it only read."""
-    if not now["step"]:
-        return ""
-    told = [
+def told_step(step: Any, summary: str) -> dict:
+    """Return the `actions` of a step (or None), and what it `did`: its summary if it only read."""
+    actions = [_action(action) for action in step.actions] if step else []
+    effects = [
         action["effect"]
-        for action in now["actions"]
+        for action in actions
         if action["kind"] not in ("private", "model") and not action["effect"].startswith(_LOOKS)
     ]
-    return "; ".join(told) or now["timeline"][now["step"] - 1]["summary"]
+    return {"actions": actions, "did": "; ".join(effects) or summary}
 
 
 def _worth_marking(now: Mapping[str, Any], earlier: Mapping[str, Any] | None) -> Iterator[str]:
