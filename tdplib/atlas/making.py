@@ -59,6 +59,7 @@ class Atlas:
     ended : of each row why no step can follow, or "" (then somebody can move, or all is said by
         the entries of the actors)
     world, worlds : of each row the number of its shared state; those states, as in a Board
+    kinds : of each shared state what each page slot is: "root", "table", or "" for neither
     entry, entries : of each row and actor the number of the actor's entry in a Board; the entries
     judged : of each row what `tdplib.outlook.judge` says of it, without its `steps`
     leads_to : of each row what the judge says of a step that leads there, or None of the start
@@ -76,6 +77,7 @@ class Atlas:
     ended: list[str]
     world: np.ndarray
     worlds: list[dict]
+    kinds: list[list[str]]
     entry: np.ndarray
     entries: list[dict]
     judged: list[dict]
@@ -153,7 +155,7 @@ class _Maker:
         rows = np.array(self.rows)
         own = own_bits(self.system, rows)
         world = shared_bits(self.system, rows, own)
-        worlds = self.all_worlds(rows, world)
+        worlds, kinds = self.all_worlds(rows, world)
         entry, entries = self.all_entries(rows, own, world)
         judged, leads_to = self.all_judged(outlook, target)
         first = np.append(self.graph.first, np.full(len(self.ended), target.size))
@@ -161,7 +163,7 @@ class _Maker:
         ended = [""] * len(self.visited) + [reason for reason, _ in self.ended.values()]
         return Atlas(
             self.session, outlook.complete, len(self.visited), first, self.graph.actor, target,
-            tale, tales, broken, ended, world, worlds, entry, entries, judged, leads_to,
+            tale, tales, broken, ended, world, worlds, kinds, entry, entries, judged, leads_to,
         )  # fmt: skip
 
     def broken(self, row: int) -> str | None:
@@ -203,16 +205,17 @@ class _Maker:
             self.rows.append(before)
         return ends[key]
 
-    def all_worlds(self, rows: np.ndarray, world: np.ndarray) -> list[dict]:
-        """Return the shared states, each part of them that is equal the same object."""
+    def all_worlds(self, rows: np.ndarray, world: np.ndarray) -> tuple[list[dict], list[list[str]]]:
+        """Return the shared states, equal parts the same object; and of each its slots' kinds."""
         kept: dict[str, object] = {}
-        found = []
+        found, kinds, nothing = [], [], [""] * self.system.pages
         for number, at in enumerate(np.unique(world, return_index=True)[1]):
             if number % 256 == 0:
                 self.progress(0.6 + 0.2 * at / len(rows))
             parts = boards.state_entries(self.system, rows[at])
             found.append({name: _same(part, kept) for name, part in parts.items()})
-        return found
+            kinds.append(boards.slot_kinds(self.system, rows[at], nothing))
+        return found, kinds
 
     def all_entries(
         self, rows: np.ndarray, own: np.ndarray, world: np.ndarray

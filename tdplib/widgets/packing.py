@@ -81,6 +81,7 @@ class _Packer:
                 self.lists(name, [world[name] for world in worlds])
             else:
                 self.column(name, (world[name] for world in worlds))
+        self.lists("kinds", self.atlas.kinds)
 
     def rows(self, progress: Progress) -> None:
         """Add the columns of the states."""
@@ -176,6 +177,7 @@ def pack(atlas: Any, more: dict | None = None, progress: Progress | None = None)
             "prefix": session.code_of([]),
             "sources": board["sources"],
             "terms": terms(),
+            "shape": {key: board["shape"][key] for key in ("levels", "entries")},
             "unasked": why(board).properties[1],
             "fields": {key.replace("None", "null"): told for key, told in packer.fields.items()},
             "advice": _advice("wasted-zap"),

@@ -59,6 +59,11 @@ export class Atlas {
     return Object.fromEntries(this.world.map((name) => [name, part(name)]));
   }
 
+  /** What each page slot is in a row, or was by then: `before` is the same of the row before. */
+  kinds(row, before = []) {
+    return this.places("kinds").map((column, slot) => this.value(column, this.worlds[row]) || before[slot] || "");
+  }
+
   holds(row) {
     return this.list("holds", this.worlds[row]);
   }

@@ -189,6 +189,7 @@ export class Player {
       was: earlier ? was(changed, earlier) : {}, changes: last ? last.change.changes : [],
       needed: this.needed(), judge: this.judging ? atlas.value("judge", row) : null,
       why: this.why(row, broken),
+      shape: { ...atlas.shape, slots: rows.reduce((before, at) => atlas.kinds(at, before), []) },
       left: this.left && { code: this.code(this.left.path), step: this.left.step },
     };
   }
