@@ -42,7 +42,12 @@ KINDS = {
 """The kinds of file a path can be saved as."""
 
 
-def file_of(kind: str, trace: Any, needed: tuple[bool, ...] | None = None) -> File:
+def file_of(
+    kind: str,
+    trace: Any,
+    needed: tuple[bool, ...] | None = None,
+    page: Callable[[Any], str] | None = None,
+) -> File:
     """
     Return `trace` as a file of one of `KINDS`.
 
@@ -51,6 +56,7 @@ def file_of(kind: str, trace: Any, needed: tuple[bool, ...] | None = None) -> Fi
     kind : "svg", "html" or "perfetto"
     trace : a `tdplib.replay.Trace`
     needed : of each step whether it is needed; the picture greys the others
+    page : what makes the page of a trace; by default the plain one of `tdplib.draw`
 
     Raises
     ------
@@ -63,18 +69,24 @@ def file_of(kind: str, trace: Any, needed: tuple[bool, ...] | None = None) -> Fi
 
     makers: dict[str, Callable[[], str]] = {
         "svg": lambda: draw.swimlanes(trace, needed=needed),
-        "html": lambda: draw.to_html(trace),
+        "html": lambda: (page or draw.to_html)(trace),
         "perfetto": lambda: draw.to_perfetto(trace),
     }
     found = KINDS[kind]
     return File(file_name(trace.code, found.suffix), found.type, makers[kind]())
 
 
-def save(trace: Any, path: str | Path, needed: tuple[bool, ...] | None = None) -> Path:
+def save(
+    trace: Any,
+    path: str | Path,
+    needed: tuple[bool, ...] | None = None,
+    page: Callable[[Any], str] | None = None,
+) -> Path:
     """
     Write `trace` to `path`, as what its ending says: .svg, .html or .json; return the path.
 
-    A folder is given a file with the name that `file_of` makes, an SVG.
+    A folder is given a file with the name that `file_of` makes, an SVG. `needed` and `page` are as
+    for `file_of`.
     """
     path = Path(path)
     by_suffix = {found.suffix: kind for kind, found in KINDS.items()}
@@ -82,7 +94,7 @@ def save(trace: Any, path: str | Path, needed: tuple[bool, ...] | None = None) -
         made = file_of("svg", trace, needed)
         path = path / made.name
     elif path.suffix in by_suffix:
-        made = file_of(by_suffix[path.suffix], trace, needed)
+        made = file_of(by_suffix[path.suffix], trace, needed, page)
     else:
         raise BadValueError(
             f"{str(path)!r} ends in {path.suffix!r}; a path can be saved as {', '.join(by_suffix)}"

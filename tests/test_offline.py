@@ -18,7 +18,8 @@ from tdplib.replay.stepping import take
 from tdplib.replay.subject import subject
 from tdplib.scenarios import vary
 from tdplib.search.explore import Limits, explore
-from tdplib.widgets.offline import POLICY, page
+from tdplib.widgets._assets import STATIC, VIEW
+from tdplib.widgets.offline import PLAYED, POLICY, page
 
 NASTY = "</script><img src=x onerror=alert(1)>"
 OWN = f'''
@@ -122,6 +123,17 @@ def test_a_page_asks_for_nothing_and_says_that_it_must_not():
     stripped = text.replace("http://www.w3.org/2000/svg", "")
     for word in ("http:", "https:", "url(", "@import", " src=", " href=", "<link", "fetch("):
         assert word not in stripped
+
+
+def test_no_two_files_of_the_page_declare_the_same_name():
+    """They are joined into one module, where the second would be an error."""
+    declared = re.compile(
+        r"^(?:export )?(?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE
+    )
+    files = [(STATIC / name).read_text("utf-8") for name in (*VIEW, *PLAYED, "offline.js")]
+    names = [name for text in files for name in declared.findall(text)]
+    assert len(names) > 50
+    assert [name for name in set(names) if names.count(name) > 1] == []
 
 
 def test_a_page_is_the_same_each_time():

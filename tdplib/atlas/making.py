@@ -14,6 +14,7 @@ from ..replay.session import Session
 from ..replay.stepping import take
 from ..replay.subject import Subject
 from ..replay.trace import Action, tell
+from ..replay.uses import Use, uses
 from ..vm import codes
 from .rows import numbered, own_bits, shared_bits
 
@@ -34,9 +35,10 @@ class TooLargeError(TdplibError):
 
 @dataclass(frozen=True)
 class Tale:
-    """What a step does: its actions in words, and whether it gives rise to advice."""
+    """What a step does, in words; what it uses; and whether it gives rise to advice."""
 
     actions: tuple[Action, ...]
+    uses: tuple[Use, ...]
     advice: bool
 
 
@@ -188,11 +190,14 @@ class _Maker:
                     taken = take(self.system, self.visited[row], actor, self.session.mode)
                     if target[edge] < 0:
                         target[edge] = self.end(taken, ends)
-                    actions = tell(self.system, actor, taken, lambda system, happened: ())
-                    told = Tale(actions, taken.advice)
-                    known[key] = tales.setdefault(told, len(tales))
+                    known[key] = tales.setdefault(self.tale(actor, taken), len(tales))
                 tale[edge] = known[key]
         return tale, list(tales), target
+
+    def tale(self, actor: int, taken: object) -> Tale:
+        actions = tell(self.system, actor, taken, lambda system, happened: ())
+        used = [use for each in taken.happened for use in uses(self.system, actor, each)]
+        return Tale(actions, tuple(dict.fromkeys(used)), taken.advice)
 
     def end(self, taken: object, ends: dict[tuple, int]) -> int:
         """Return the row of the state in which a step stops short."""

@@ -179,11 +179,11 @@ class Interleaver(anywidget.AnyWidget):
         """
         Write the whole timeline to `path`, and return it.
 
-        The ending says as what: .svg a picture, .html a page to step through, .json a trace for
-        ui.perfetto.dev.
+        The ending says as what: .svg a picture, .html a page to step through (see
+        `tdplib.offline`), .json a trace for ui.perfetto.dev.
         """
         with self._lock:
-            return save(self._player.trace(), path, self._greyed())
+            return save(self._player.trace(), path, self._greyed(), _page)
 
     def text(self) -> str:
         """Return the board as plain text, for a terminal, a grader or a screen reader."""
@@ -313,7 +313,7 @@ class Interleaver(anywidget.AnyWidget):
 
     def _export(self, kind: Any, view: Any) -> None:
         """Send the timeline as a file to the one view that asked for it."""
-        made = file_of(kind, self._player.trace(), self._greyed())
+        made = file_of(kind, self._player.trace(), self._greyed(), _page)
         self.send({"file": vars(made), "view": view})
         self.set_trait("error", "")
 
@@ -342,6 +342,12 @@ class Interleaver(anywidget.AnyWidget):
             f"<details><summary>The board as text</summary>"
             f"<pre>{html.escape(self.text())}</pre></details>"
         )
+
+
+def _page(trace: Any) -> str:
+    from tdplib.widgets.offline import page  # late: it brings the search with it
+
+    return page(trace)
 
 
 def _line(to: Any) -> To | None:

@@ -22,12 +22,12 @@ from tdplib.replay.trace import counted
 from tdplib.widgets._assets import VIEW, module, style
 from tdplib.widgets.packing import pack
 
-__all__ = ["MOST_STATES", "page", "title"]
+__all__ = ["MOST_STATES", "PLAYED", "page", "title"]
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 """What the page may load: nothing. What it runs and shows is in it."""
-MODE = 7
-"""What counts as one step where there is no path that says it: as `check` counts."""
+PLAYED = ("atlas.js", "matters.js", "player.js")
+"""The files that play the kernel's part; they need no page."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def _parts(plan: _Plan, made: Any, data: str) -> Iterator[str]:
     yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
     yield '<meta name="viewport" content="width=device-width,initial-scale=1">'
-    sheets = style("theme.css", "interleaver.css", "offline.css")
+    sheets = style("theme.css", "interleaver.css", "tree.css", "offline.css")
     yield f"<title>{escape(plan.heading)}</title><style>{sheets}</style></head><body>"
     yield f"<header><h1>{escape(plan.heading)}</h1>"
     if plan.sentence:
@@ -175,7 +175,7 @@ def _parts(plan: _Plan, made: Any, data: str) -> Iterator[str]:
         yield from _section("The path as a picture", swimlanes(trace))
         yield from _section("The path in words", f"<pre>{escape(str(trace))}</pre>")
     yield f'<script type="application/octet-stream" class="page-data">{data}</script>'
-    yield f'<script type="module">{module(*VIEW, "atlas.js", "player.js", "offline.js")}</script>'
+    yield f'<script type="module">{module(*VIEW, *PLAYED, "offline.js")}</script>'
     yield "</body></html>\n"
 
 

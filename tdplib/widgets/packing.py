@@ -16,12 +16,15 @@ from typing import Any
 
 import numpy as np
 
+from tdplib.export import links
 from tdplib.properties import find
 from tdplib.replay.board import changed
+from tdplib.replay.needed import RANK
 from tdplib.replay.session import timeline_entry
 from tdplib.replay.trace import Step
+from tdplib.replay.uses import conflicting
 from tdplib.replay.why import why
-from tdplib.widgets.snapshot import mark_changes, role_fields, told_step
+from tdplib.widgets.snapshot import folded, mark_changes, role_fields, stops, told_step
 from tdplib.widgets.terms import terms
 
 __all__ = ["pack"]
@@ -54,6 +57,7 @@ class _Packer:
         self.atlas = atlas
         self.values: dict[str, list] = {}
         self.columns: dict[str, np.ndarray] = {}
+        self.uses = _Table()
         self.fixed = atlas.session.fixed
         self.names = [actor.name for actor in atlas.session.system.actors]
 
@@ -116,7 +120,7 @@ class _Packer:
     def steps(self, progress: Progress) -> None:
         """Add the columns of the steps: who, where to, what is told of it, what it changes."""
         atlas = self.atlas
-        tales = [_tale(tale) for tale in atlas.tales]
+        tales = [_tale(tale, self.uses) for tale in atlas.tales]
         self.column("tale", (tales[number] for number in atlas.tale))
         self.columns["actor"] = atlas.actor.astype(np.int64)
         sources = np.repeat(np.arange(atlas.rows), np.diff(atlas.first))
@@ -175,8 +179,11 @@ def pack(atlas: Any, more: dict | None = None, progress: Progress | None = None)
             **(more or {}),
             "about": {key: board[key] for key in ("protocol", "scenario", "uses")},
             "prefix": session.code_of([]),
-            "sources": board["sources"],
+            "links": links(session.code_of([]), session.subject.own),
+            "sources": folded(board["sources"], stops(session)),
             "terms": terms(),
+            "uses": packer.uses.values,
+            "rules": _rules(packer.uses.values),
             "shape": {key: board["shape"][key] for key in ("levels", "entries")},
             "unasked": why(board).properties[1],
             "fields": {key.replace("None", "null"): told for key, told in packer.fields.items()},
@@ -214,9 +221,16 @@ def _advice(name: str) -> dict:
     return {"property": name, "sentence": find(name).sentence}
 
 
-def _tale(tale: Any) -> dict:
+def _tale(tale: Any, used: _Table) -> dict:
     """Return what a board tells of a step: its entry in the timeline, its actions, what it did."""
     step = Step(0, 0, "", False, tale.actions)
     entry = timeline_entry(step)
     parts = {key: entry[key] for key in ("summary", "function", "line")}
-    return {**parts, **told_step(step, entry["summary"]), "advice": tale.advice}
+    uses = [used.put(vars(use)) for use in tale.uses]
+    return {**parts, **told_step(step, entry["summary"]), "uses": uses, "advice": tale.advice}
+
+
+def _rules(used: list[dict]) -> dict:
+    """Return which modes of use keep their order, and which things are told of later."""
+    modes = sorted({use["mode"] for use in used})
+    return {"conflicts": [a + b for a in modes for b in modes if conflicting(a, b)], "ranks": RANK}

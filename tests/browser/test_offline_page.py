@@ -20,6 +20,7 @@ from tdplib import check, offline
 from tdplib.atlas import atlas
 from tdplib.widgets import Interleaver
 from tdplib.widgets._assets import module
+from tdplib.widgets.offline import PLAYED
 from tdplib.widgets.packing import pack
 
 NASTY = "</script><img src=x onerror=alert(1)>"
@@ -60,11 +61,20 @@ def asked_of(widget, rng):
     ready = [actor["index"] for actor in board["actors"] if actor["status"] == "ready"]
     if roll < 0.6 and ready:
         return {"do": "step", "actor": rng.choice(ready)}
+    actor = rng.choice(board["actors"])
+    if roll < 0.66:
+        return {"do": rng.choice(["step", "run"]), "actor": actor["index"]}
     if roll < 0.72:
-        return {"do": rng.choice(["step", "run"]), "actor": rng.randrange(len(board["actors"]))}
+        function, source = rng.choice([*widget.sources.items()])
+        line = source["first"] + rng.randrange(len(source["lines"]))
+        return {"do": "run", "actor": actor["index"], "to": [function, line]}
     if roll < 0.86:
         return {"do": "goto", "step": rng.choice([0, "end", rng.randint(0, board["steps"])])}
-    return {"do": rng.choice(["back", "back", "forward", "judge", "reset"])}
+    if roll < 0.92 and board["branches"]:
+        branch = rng.choice(board["branches"])
+        step = {"step": rng.randint(0, branch["steps"])} if rng.random() < 0.5 else {}
+        return {"do": "restore", "branch": branch["number"], **step}
+    return {"do": rng.choice(["back", "back", "forward", "judge", "reset", "restore"])}
 
 
 def differences(ours, theirs, path=""):
@@ -93,7 +103,7 @@ def test_the_page_publishes_what_the_kernel_does(chromium, protocol, scenario):
         asked.append(asked_of(widget, rng))
         widget._on_message(widget, asked[-1], [])
         ours.append(published(widget))
-    script = base64.b64encode(module("atlas.js", "player.js").encode()).decode()
+    script = base64.b64encode(module(*PLAYED).encode()).decode()
     data = base64.b64encode(pack(atlas(verdict.subject))).decode()
     page = chromium.new_page()
     theirs = json.loads(page.evaluate(PLAY, [script, data, path, asked]))

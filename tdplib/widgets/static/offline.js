@@ -7,14 +7,8 @@
 
 import { unpack } from "./atlas.js";
 import { button, div, h, put } from "./elements.js";
-import { Player, read, written } from "./player.js";
+import { common, Player, read } from "./player.js";
 import { View } from "./view.js";
-
-/** How many steps two paths have in common. */
-function common(path, other) {
-  const at = path.findIndex((actor, i) => actor !== other[i]);
-  return at < 0 ? path.length : at;
-}
 
 /** Whether a path is the beginning of another one. */
 const begins = (path, other) => common(path, other) === path.length;
