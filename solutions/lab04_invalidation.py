@@ -391,7 +391,7 @@ labs.predict("lab04.q4", "")
 
 # %%
 two_zaps = check("toggle-unlocked")
-two_zaps
+f"{two_zaps.status}: {two_zaps.property}, after {len(two_zaps.trace.steps)} steps"
 
 # %% [markdown]
 # In this stage the toggle does not take `slots_lock`. The shortest interleaving that breaks it has

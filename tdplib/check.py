@@ -6,6 +6,7 @@ It says what can break, and how soon.
 
 from __future__ import annotations
 
+import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -119,7 +120,7 @@ class Verdict:
         return text(self)
 
     def __repr__(self) -> str:
-        return headline(self)
+        return narrow(headline(self))
 
 
 class Traces:
@@ -361,9 +362,16 @@ def headline(verdict: Verdict) -> str:
     )
 
 
+def narrow(line: str) -> str:
+    """Return `line` in lines that a notebook has room for; it would break them inside a word."""
+    return textwrap.fill(
+        line, 100, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
+    )
+
+
 def text(verdict: Verdict) -> str:
     """Return the verdict and its shortest trace as text."""
-    lines = [headline(verdict)]
+    lines = [narrow(headline(verdict))]
     if verdict.status == "violated":
         lines += [verdict.sentence, ""]
         if len(verdict.properties) > 1:
@@ -372,5 +380,5 @@ def text(verdict: Verdict) -> str:
     for name in verdict.advice:
         from .properties import find
 
-        lines += ["", f"advice: {name}. {find(name).sentence}"]
+        lines += ["", narrow(f"advice: {name}. {find(name).sentence}")]
     return "\n".join(lines)
