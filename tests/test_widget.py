@@ -9,9 +9,11 @@ import subprocess
 import sys
 import threading
 
+import nbformat
 import pytest
 import traitlets
 from fake_session import REQUEUE, FakeSession
+from ipywidgets import Widget
 
 from tdplib import player
 from tdplib.check import check
@@ -19,7 +21,7 @@ from tdplib.errors import BadValueError, TdplibError
 from tdplib.replay.boardtext import COLUMNS, board_text
 from tdplib.replay.schedule import read_steps
 from tdplib.widgets import Interleaver
-from tdplib.widgets._assets import STATIC, VIEW
+from tdplib.widgets._assets import SHEETS, STATIC, VIEW
 from tdplib.widgets.snapshot import at_path, role_fields, snapshot
 
 
@@ -625,13 +627,40 @@ def test_joining_the_files_drops_only_what_means_nothing():
     for file in STATIC.glob("*.js"):
         for line in file.read_text().splitlines():
             assert line.count("`") % 2 == 0 or line.lstrip().startswith(("*", "/*", "//"))
-    joined = Interleaver._esm
-    assert "/**" not in joined
-    assert "\n " not in joined
-    for name in VIEW:
-        for line in (STATIC / name).read_text().splitlines():
-            if line.startswith("export "):
-                assert line in joined.splitlines()
+    for names, joined in ((VIEW, Interleaver._esm), (SHEETS, Interleaver._css)):
+        bare = ""
+        for name in names:
+            text = re.sub(r"^ */\*.*?\*/\n", "", (STATIC / name).read_text(), flags=re.M | re.S)
+            text = re.sub(r"^import [^;]*;\n| // .*$|^ *//.*$| /\* .* \*/$", "", text, flags=re.M)
+            bare += text
+        for line in bare.splitlines():
+            for sentence in [line.strip()] if "`" in line else re.findall(r'"\w[^"\n]*"', line):
+                assert sentence in joined  # its spaces and signs are as they were
+        wanted = "".join(bare.split())
+        wanted = wanted.replace(";}", "}") if joined is Interleaver._css else wanted
+        assert "".join(joined.split()).startswith(wanted)
+    assert "/*" not in Interleaver._esm + Interleaver._css
+    assert "return[" in Interleaver._esm  # it is made smaller at all
+
+
+def test_ten_widgets_fit_into_a_notebook_of_a_megabyte():
+    """Also where their state is saved with them, as nbconvert does when it executes."""
+    widgets = []
+    for _ in range(10):
+        widget = Interleaver("patch-22-skip-invalid", judge=True)
+        for actor in read_steps(LONG):
+            widget.step(actor)
+        widgets.append(widget)
+    book = nbformat.v4.new_notebook()
+    for widget in widgets:
+        bundle = widget._repr_mimebundle_()
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        shown = nbformat.v4.new_output("display_data", data=data)
+        book.cells.append(nbformat.v4.new_code_cell("widget", outputs=[shown]))
+    assert len(nbformat.writes(book).encode()) < 200_000
+    state = Widget.get_manager_state(widgets=widgets)
+    book.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
+    assert len(nbformat.writes(book).encode()) < 1_000_000
 
 
 def test_the_page_side_is_small_and_keeps_the_rules():

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,12 +26,14 @@ from tdplib.player import Player, To
 from tdplib.replay.boardtext import board_text
 from tdplib.replay.needed import Needed, needed
 from tdplib.replay.why import why
-from tdplib.widgets._assets import VIEW, module, style
-from tdplib.widgets.snapshot import folded, snapshot, stops
+from tdplib.widgets._assets import SHEETS, VIEW, module, style
+from tdplib.widgets.snapshot import folded, packed, snapshot, stops
 from tdplib.widgets.terms import terms
 
 __all__ = ["Interleaver"]
 
+_THEME = re.compile(r"^\[data-jp-theme[^\n]*\n|<desc>.*?</desc>\n", re.MULTILINE | re.DOTALL)
+"""What of an SVG means nothing in an ``<img>`` that has the description as its alternative."""
 NEEDED_LIMIT = 120
 """Of a longer timeline it is not worked out which steps what it breaks needs: it takes too long."""
 
@@ -78,15 +81,15 @@ class Interleaver(anywidget.AnyWidget):
     """
 
     _esm = module(*VIEW, "interleaver.js")
-    _css = style("theme.css", "interleaver.css", "tree.css")
+    _css = style(*SHEETS)
 
-    board = traitlets.Dict(read_only=True).tag(sync=True)
+    board = traitlets.Dict(read_only=True).tag(sync=True, to_json=packed)
     """The snapshot on show: the Board dictionary and what `tdplib.widgets.snapshot` adds to it."""
-    sources = traitlets.Dict(read_only=True).tag(sync=True)
+    sources = traitlets.Dict(read_only=True).tag(sync=True, to_json=packed)
     """Function name -> `file`, `first` (line number), `lines`, `stops`; sent once."""
     saves = traitlets.List(read_only=True).tag(sync=True)
     """The kinds of file that the page offers to save: kind, title."""
-    terms = traitlets.Dict(read_only=True).tag(sync=True)
+    terms = traitlets.Dict(read_only=True).tag(sync=True, to_json=packed)
     """A short name on the board -> what it means, for who points at it; sent once."""
     error = traitlets.Unicode("", read_only=True).tag(sync=True)
     """Why the last action was refused or failed; empty if it was not."""
@@ -335,7 +338,8 @@ class Interleaver(anywidget.AnyWidget):
         from tdplib.draw import board_svg, describe_board  # late: only a display needs it
 
         # As an <img>: JupyterLab shows no plain SVG of a notebook that is not trusted.
-        image = base64.b64encode(board_svg(self.board).encode()).decode()
+        picture = _THEME.sub("", board_svg(self.board))  # it does not see the page's theme
+        image = base64.b64encode(picture.encode()).decode()
         return (
             f'<img alt="{html.escape(describe_board(self.board))}" '
             f'src="data:image/svg+xml;base64,{image}">'

@@ -25,6 +25,7 @@ Some things are added to the Board dictionary, each of them worked out here and 
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -32,7 +33,7 @@ from tdplib.properties import PROPERTIES
 from tdplib.words import role
 
 __all__ = [
-    "at_path", "folded", "mark_changes", "role_fields", "snapshot", "stops", "told_step",
+    "at_path", "folded", "mark_changes", "packed", "role_fields", "snapshot", "stops", "told_step",
 ]  # fmt: skip
 
 ALWAYS_SHOWN = ("level", "direct", "access", "invalid")
@@ -78,6 +79,11 @@ def mark_changes(now: dict, earlier: Mapping[str, Any] | None) -> None:
     now["changes"] = list(dict.fromkeys(_phrases(now))) if earlier else []
 
 
+def packed(value: Mapping, _widget: Any = None) -> str:
+    """Return a trait's value as it goes to the page: a notebook would give each item a line."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
 def stops(session: Any) -> dict[str, list[int]]:
     """
     Return the lines of each function at which something shared is read or written.
@@ -101,10 +107,14 @@ def folded(sources: Mapping[str, Mapping], stops: Mapping[str, list[int]]) -> di
     are the lines that an actor can be run to; without any known, all that have code.
     """
     return {
-        name: {**source, "lines": lines, "stops": stops.get(name, []) if stops else None}
+        name: _folded(source, stops.get(name, []) if stops else None)
         for name, source in sources.items()
-        for lines in [list(_without_docstring(source["lines"]))]
     }
+
+
+def _folded(source: Mapping[str, Any], stops: list[int] | None) -> dict:
+    lines = list(_without_docstring(source["lines"]))
+    return {"file": source["file"], "first": source["first"], "lines": lines, "stops": stops}
 
 
 def _without_docstring(lines: list[str]) -> Iterator[str | None]:

@@ -2,7 +2,8 @@
  * The page of an Interleaver: what is built once, painted after each board, and asked of the kernel.
  *
  * It holds no model of its own. Whoever answers it (the kernel; in an exported page a model written
- * in JavaScript) gives `get`, `on`, `off` and `send` as anywidget does, and has these traits:
+ * in JavaScript) gives `get`, `on`, `off` and `send` as anywidget does, and has these traits, the
+ * first three as plain values or as their JSON:
  *   board    one immutable snapshot, new after each action: see tdplib/widgets/snapshot.py
  *   sources  function -> {file, first, lines, stops}: lines[i] null is folded away; an actor can be
  *            run to the lines in stops (null: to every line)
@@ -237,13 +238,15 @@ export class View {
   /** The sources are others: every lane is built anew. */
   renew() {
     this.lanes = [];
+    this.sources = null;
     this.paint();
   }
 
   paint() {
-    this.board = this.model.get("board") || {};
-    this.sources = this.model.get("sources") || {};
-    learn(this.model.get("terms"));
+    const read = (name) => unpacked(this.model.get(name));
+    this.board = read("board");
+    if (!this.sources) learn(read("terms"));
+    this.sources ||= read("sources");
     const { board } = this;
     this.say(narration(board));
     if (!board.actors) return;
@@ -333,6 +336,9 @@ export class View {
     this.timeline.scroll();
   }
 }
+
+/** A trait: a plain value, or its JSON. */
+const unpacked = (value) => (typeof value === "string" ? JSON.parse(value) : value) || {};
 
 /** The buttons of a region; a region inside it has its own. */
 const itemsOf = (region) =>
