@@ -4,7 +4,7 @@ import pytest
 
 from tdplib import protocols
 from tdplib.check import check
-from tdplib.draw.board import describe_board
+from tdplib.draw.board import board_svg, describe_board
 from tdplib.draw.dot import state_dot
 from tdplib.replay import Session
 from tdplib.replay.board import spte_letters
@@ -187,3 +187,17 @@ def test_an_entry_is_told_in_short_by_what_it_is_and_where_it_stands():
 )
 def test_letters_of_a_leaf(word, said):
     assert spte_letters(word) == said
+
+
+def test_text_and_picture_say_what_is_held_and_what_nobody_leads_to():
+    session = full_table()
+    for actor in (0, 1, 2):
+        while session.board()["actors"][actor]["status"] == "ready":
+            session.step(actor)
+    while [s["kind"] for s in session.board()["roots"][1]["sptes"]] != ["removed", "leaf"]:
+        session.back()
+    text, words = board_text(session.board()), describe_board(session.board())
+    assert "table 1, allocated, no SPTE leads here: role 0x781" in text
+    assert "SPTEs: [0] REMOVED (changed); [1] 4K leaf, pfn 0x4" in text
+    assert "table 1: no SPTE leads here;" in words
+    assert "REMOVED<" in board_svg(session.board())

@@ -85,7 +85,7 @@ def _root_facts(root: dict) -> list[str]:
 def _place(table: dict) -> str:
     """Return where a table below a root hangs."""
     parent = table["parent"]
-    return "cut off: no SPTE leads here" if parent is None else f"below root {parent}"
+    return "no SPTE leads here" if parent is None else f"below root {parent}"
 
 
 def _changed(board: dict, prefix: str) -> bool:
@@ -277,7 +277,7 @@ def _draw_sptes(svg: Svg, board: dict, root: dict, box: tuple[float, float, floa
             svg.rect(middle - _SPTE_WIDTH / 2, top, 5, _SPTE_HEIGHT, rx=2, fill="--live")
         svg.text(middle, top + 16, f"SPTE {spte['index']}", "small strong", text_anchor="middle")
         leaf = spte["present"] and spte.get("child") is None
-        words = "present" if leaf else spte["text"]
+        words = "present" if leaf else spte.get("short", spte["text"]).replace("->", "→")
         svg.text(
             middle, top + 31, fit(words, _SPTE_WIDTH - 12, 11), "small soft", text_anchor="middle"
         )

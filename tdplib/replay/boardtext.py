@@ -151,20 +151,28 @@ def _root(board: Board, root: Mapping[str, Any]) -> Iterator[str]:
     if root["state"] == "freed":
         yield f"  {root['name']}, freed{_changed(board, at)}"
         return
+    loose = ""
+    if root.get("is_table") and root["parent"] is None:
+        loose = f", no SPTE leads here{_changed(board, at + '.parent')}"
     yield (
-        f"  {root['name']}, {state}{_changed(board, at + '.state')}: "
+        f"  {root['name']}, {state}{_changed(board, at + '.state')}{loose}: "
         f"role {role['word']:#x}: {role['text']}{_changed(board, at + '.role')}"
     )
     if not root.get("is_table"):
         yield from _root_life(board, root, at)
     sptes = (
-        f"[{s['index']}] {s['text']}{_changed(board, at + '.sptes.' + str(s['index']))}"
+        f"[{s['index']}] {_spte(s)}{_changed(board, at + '.sptes.' + str(s['index']))}"
         for s in root["sptes"]
     )
     if board["uses"]["sptes"]:
         yield f"     SPTEs: {'; '.join(sptes)}"
     for name, text in (root.get("extra") or {}).items():
         yield f"     {name}: {text}{_changed(board, f'{at}.extra.{name}')}"
+
+
+def _spte(spte: Mapping[str, Any]) -> str:
+    """Return an SPTE in words; the long name of a REMOVED one would stand there at every step."""
+    return spte["short"] if spte.get("kind") == "removed" else spte["text"]
 
 
 def _root_life(board: Board, root: Mapping[str, Any], at: str) -> Iterator[str]:
