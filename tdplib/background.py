@@ -70,7 +70,7 @@ class Background:
     @property
     def running(self) -> bool:
         """Whether it has not ended yet."""
-        return not self._over.is_set()
+        return self.state == "running"
 
     @property
     def cancelled(self) -> bool:
@@ -89,7 +89,7 @@ class Background:
         """
         end = None if timeout is None else time.monotonic() + timeout
         with held() as interrupted:
-            while self.running and (end is None or time.monotonic() < end):
+            while not self._over.is_set() and (end is None or time.monotonic() < end):
                 left = MOMENT if end is None else min(MOMENT, end - time.monotonic())
                 self._over.wait(max(left, 0))
                 if interrupted():
@@ -101,16 +101,20 @@ class Background:
 
     def _run(self) -> None:
         try:
-            verdict = self.asked.answer(self._goes_on)
-            early = "interrupt" in verdict.stopped_by
-            self.verdict = checks.let_go(verdict) if early else verdict
-            self.state = "cancelled" if early else "done"
-        except BaseException as error:  # whatever it is, it belongs to whoever waits
-            traceback.clear_frames(error.__traceback__)  # they hold the search's memory
-            self.error, self.state = error, "failed"
+            for part in (self._answer, self._tell):
+                try:
+                    part()
+                except BaseException as error:  # whatever it is, it belongs to whoever waits
+                    traceback.clear_frames(error.__traceback__)  # they hold the search's memory
+                    self.error, self.state = error, "failed"
         finally:
             self._over.set()
-            self._tell()
+
+    def _answer(self) -> None:
+        verdict = self.asked.answer(self._goes_on)
+        early = "interrupt" in verdict.stopped_by
+        self.verdict = checks.let_go(verdict) if early else verdict
+        self.state = "cancelled" if early else "done"
 
     def _goes_on(self, now: object) -> bool:
         self.now = now

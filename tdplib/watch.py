@@ -79,11 +79,10 @@ class Line:
     def end(self) -> None:
         """Put the last word in the line's place, if there is a line."""
         if self._shown is not None:
-            last = self.last or ""
-            self._show(last, f"<pre>{html.escape(last)}</pre>" if last else "")
+            self._show(self.last or "")
 
-    def _show(self, plain: str, rich: str) -> None:
-        bundle = {"text/plain": plain, "text/html": rich}
+    def _show(self, plain: str, rich: str | None = None) -> None:
+        bundle = {"text/plain": plain} | ({} if rich is None else {"text/html": rich})
         if self._shown is None:
             from IPython.display import display
 

@@ -6,9 +6,13 @@ Nor does a part of this package that is no widget: each name is fetched when it 
 
 from importlib import import_module
 
-__all__ = ["Compare", "Interleaver"]
+__all__ = ["Check", "Compare", "Interleaver"]
 
-_HOME = {"Compare": "tdplib.compare", "Interleaver": "tdplib.widgets.interleaver"}
+_HOME = {
+    "Check": "tdplib.widgets.running",
+    "Compare": "tdplib.compare",
+    "Interleaver": "tdplib.widgets.interleaver",
+}
 
 
 def __getattr__(name: str) -> object:

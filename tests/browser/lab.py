@@ -171,6 +171,10 @@ class Notebook:
         """Execute a command of JupyterLab once the notebook is ready."""
         return self.page.evaluate(COMMAND, name)
 
+    def start(self, name):
+        """Begin a command of JupyterLab, and do not wait until it is done."""
+        self.page.evaluate(COMMAND.replace("await app.commands", "void app.commands"), name)
+
     def theme(self, name):
         """Change over to ``JupyterLab Light`` or ``JupyterLab Dark``."""
         self.page.evaluate(THEME, name)

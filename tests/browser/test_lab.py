@@ -148,3 +148,38 @@ def test_without_a_kernel_the_notebook_shows_the_picture(notebook, shots):
     assert picture.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 100
     expect(book.page.locator(".tdp-il")).to_have_count(0)
     book.page.screenshot(path=shots / "reopened.png")
+
+
+CHECKING = """\
+from tdplib import check
+from tdplib.scenarios import SCENARIOS, vary
+from tdplib.widgets import Check
+long = {"code": "v5.18", "scenario": vary(SCENARIOS["three-vcpus"], name="four", vcpus=4)}
+beside = Check(**long)
+beside"""
+MEANWHILE = """\
+print(beside.running, beside.verdict)"""
+INTERRUPTED = """\
+found = check(**long)
+print(found)"""
+
+
+def test_a_long_check_runs_beside_other_cells_and_is_cancelled_and_interrupted(notebook, shots):
+    cells = [CHECKING, MEANWHILE, INTERRUPTED]
+    book = notebook("running.ipynb", [new_code_cell(source) for source in cells])
+    page = book.page
+    book.start("notebook:run-all-cells")
+    panel = page.locator(".tdp-run")
+    expect(panel.get_by_role("status")).to_contain_text("running every interleaving")
+    expect(panel.locator(".tdp-numbers")).to_contain_text("states a second")
+    panel.get_by_role("button", name="Cancel the check").click()  # the third cell is searching
+    expect(panel.get_by_role("status")).to_contain_text("incomplete, nothing is proved (cancelled)")
+    expect(page.locator(".jp-OutputArea")).to_contain_text(["", "True None", "million a second"])
+    page.screenshot(path=shots / "running.png")
+    page.evaluate("jupyterapp.commands.execute('notebook:interrupt-kernel')")
+    expect(
+        page.get_by_text("incomplete (stopped by: interrupt); nothing broke").last
+    ).to_be_visible()
+    page.wait_for_function(lab.IDLE)
+    assert book.errors() == []
+    page.screenshot(path=shots / "interrupted.png")
