@@ -227,7 +227,7 @@ def check(
         bounds = (max_states, max_memory, max_seconds)
         asked = Asked.of(code, base, scenario, properties, bounds, reductions, first_only)
         verdict = asked.answer(reporter(progress, line))
-        line.last = headline(verdict)
+        line.last = repr(verdict)
     return verdict
 
 
