@@ -25,7 +25,7 @@
 # - read a *trace*, the account of one run that goes wrong, and pass it on as a short code;
 # - have a function checked in every order there is, and understand each answer you can get.
 #
-# **Time:** about 30 minutes. **Before you start:** you can read C and a little Python. Go from cell
+# **Time:** about 35 minutes. **Before you start:** you can read C and a little Python. Go from cell
 # to cell with Shift+Enter, which runs the cell you are in. Nothing you type can break anything.
 
 # %%
@@ -36,6 +36,7 @@ from tdplib.widgets import Interleaver
 
 ex1 = labs.exercise("lab00.ex1")
 ex2 = labs.exercise("lab00.ex2")
+ex3 = labs.exercise("lab00.ex3")
 f"tdplib {tdplib.__version__}: ready"
 
 # %% [markdown]
@@ -48,7 +49,7 @@ f"tdplib {tdplib.__version__}: ready"
 #
 # | lab | | the question it answers | minutes |
 # |---|---|---|---|
-# | 00 | [Start here](lab00_start_here.ipynb) | how does a lab work, and what can a check say? | 30 |
+# | 00 | [Start here](lab00_start_here.ipynb) | how does a lab work, and what can a check say? | 35 |
 # | 01 | [Page tables and SPTEs](lab01_page_tables.ipynb) | how is one page among billions found, and what is in an entry on the way? | 60 |
 # | 02 | [Roots](lab02_roots.ipynb) | when may CPUs share a table, and who can still take it up? | 60 |
 # | 03 | [The fault path against the zapper](lab03_fault_path.ipynb) | one task fills a table, another empties it: what keeps them apart? | 75 |
@@ -307,6 +308,33 @@ report2
 Interleaver("lost-update", own=increment, raw=True)
 
 # %% [markdown]
+# ## 8. Exercise 3: take a number
+#
+# So far no task looked at what its step had made of the counter. Now it must: what you return is what
+# the step was for.
+#
+# {{exercise lab00.ex3}}
+
+
+# %% nbgrader={"grade": false, "grade_id": "lab00-ex3", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def take_number(kvm):
+    """A number that nobody else gets: 1, 2, 3, ..."""
+    ### BEGIN SOLUTION
+    return atomic_inc_return(kvm.counter)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "lab00-ex3-check", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+report3 = ex3.check(take_number)
+### BEGIN HIDDEN TESTS
+report3.require()
+### END HIDDEN TESTS
+report3
+
+# %%
+# ex3.hint()
+
+# %% [markdown]
 # {{question lab00.q3}}
 
 # %%
@@ -318,21 +346,22 @@ labs.predict("lab00.q3", "")
 # atomic operations are there to order them too. This holds for all labs.
 
 # %% [markdown]
-# ## 8. Recap
+# ## 9. Recap
 #
 # 1. A read or a write of shared memory is a step; between two steps anybody may come in.
-# 2. `x += 1` is two steps. A lock around each of them does not help, a lock around both does.
+# 2. `x += 1` is two steps. A lock around each of them does not help, a lock around both does; and
+#    what you need to know of a step must come from that step.
 # 3. A check tries every order. Wrong comes with the shortest run that goes wrong, right with what
 #    was covered.
 # 4. A schedule code is a run in a few letters: it can be replayed, played, mailed and tested.
 # 5. Predict, play, write, check; and take a hint before you take a guess.
 
 # %% [markdown]
-# ## 9. Where to read on
+# ## 10. Where to read on
 #
 # | what | where |
 # |---|---|
-# | the stage of this lab, 12 lines | `tdplib/protocols/worlds/lost_update.py` |
+# | the two stages of this lab, a page each | `lost_update.py` and `take_number.py` in `tdplib/protocols/worlds/` |
 # | kernel Python, all of it | `tdplib/lang/REFERENCE.md` |
 # | the same without a notebook | `tdplib play lost-update`, `tdplib check lost-update` in a terminal |
 #

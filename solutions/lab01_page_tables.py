@@ -455,7 +455,7 @@ for version in ("22b94c4b63eb", "v5.18", "v6.9"):
 # %% [markdown]
 # The numbers have a history. 22b94c4b63eb cuts at the root, and everything below is taken apart in
 # one go. 1b6043e8e584 (in v5.18) first makes a pass over level 3, because the long recursion stalled
-# RCU, the mechanism by which the kernel waits for readers. 8ca983631f3c (v6.9) begins at level 1, to
+# *RCU*, the mechanism by which the kernel waits for readers. 8ca983631f3c (v6.9) begins at level 1, to
 # let others run sooner. Nothing of what is cut off is free at once: somebody may just be walking
 # there.
 
@@ -465,7 +465,7 @@ print(pool.waiting, "tables wait for the readers;", pool.grace_period(), "are fr
 cut_off
 
 # %% [markdown]
-# **What was not shown.** One task was at work. In the kernel vCPUs map, the processor sets bits, and
+# **What was not shown.** One task was at work. In the kernel *vCPUs* (the CPUs of the guest) map, the processor sets bits, and
 # others zap, all at the same time; how an SPTE is changed then is lab 03. What makes the zap of a
 # whole root necessary is lab 04.
 

@@ -55,6 +55,7 @@ f"tdplib {tdplib.__version__}: ready"
 # | **SPTE** | an entry of such a table; *present* means that it leads somewhere |
 # | **root** | the top table. Each vCPU points at one, and several may point at the same |
 # | **`struct kvm_mmu_page`** | the kernel's record of one table. Of a root we need `role`, `tdp_mmu_root_count`, and `link`, its place on the list |
+# | **role** | a word of 32 bits in that record: what kind of table it is (section 2) |
 # | **the list** | `kvm->arch.tdp_mmu_roots`: all roots of this virtual machine |
 # | **get**, **put** | take a reference to a root, give it back |
 # | **zap** | make SPTEs not present |
@@ -229,7 +230,7 @@ labs.predict("lab02.q3", "")
 
 # %% [markdown]
 # You can try it. In the widget above, at the moment you stopped at, **step** update 0: it takes
-# another lock first (`slots_lock`: one update at a time), and then it waits for `mmu_lock`, as a
+# another lock first (*`slots_lock`*: one update at a time), and then it waits for `mmu_lock`, as a
 # writer, until vCPU 1 is through.
 #
 # When can a *reader* come by? In v5.17 and v5.18 a vCPU drops its root with the lock held for write,
@@ -362,7 +363,7 @@ report4
 
 # %% [markdown]
 # Two things of it are worth trying, if you have a minute more. Change `False` to `True`, so that the
-# zap may let go of `mmu_lock`: a notifier, by which the host takes a page away, then comes in between
+# zap may let go of `mmu_lock`: a *notifier*, by which the host takes a page away, then comes in between
 # and cannot find the root, since it is off the list. And free the root at once, with
 # `tdp_mmu_free_sp(root)` in place of `call_rcu`: the walk still has it in hand.
 #

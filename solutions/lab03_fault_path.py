@@ -54,7 +54,7 @@ f"tdplib {tdplib.__version__}: ready"
 # | **zap** | make SPTEs not present |
 # | **memslot**, **update** | a range of guest memory, as the host's user space has set it up; the task that deletes or moves one, and has all roots zapped for it |
 # | **worker** | the kernel thread that zaps roots which are out of service (v5.18) |
-# | **`invalid`** | a bit of a root's *role* word: the root is out of service, for good |
+# | **role**, **`invalid`** | 32 bits that say what kind of table a root is; the one of them that puts it out of service, for good |
 # | **dirty bit** | a bit of an SPTE that the processor sets when the guest writes to the page |
 # | **`REMOVED_SPTE`** | the value `0x5a0`. It holds a place: "somebody is changing this SPTE, hands off". It is not present. Sources of 2024 call it `FROZEN_SPTE` |
 # | `cmpxchg(f, old, new)` | one atomic step: if `f` is `old`, store `new`; in any case give what was there |
@@ -65,7 +65,7 @@ f"tdplib {tdplib.__version__}: ready"
 # %% [markdown]
 # ## 2. One lock, held for read by everybody
 #
-# `mmu_lock` is a reader-writer lock on x86: many may hold it for read, or one for write. In v5.18
+# **`mmu_lock`** is a reader-writer lock on x86: many may hold it for read, or one for write. In v5.18
 #
 # | who | holds `mmu_lock` |
 # |---|---|
@@ -408,8 +408,9 @@ draw(check(base="load-without-flush", scenario="tlb"))
 # nothing in it, and the guest uses the old page all the same.
 #
 # Where a root stays in use, this argument does not hold. A zap of a *range* in a valid root therefore
-# does flush, and if it may free a table that a vCPU could be using, it flushes before it leaves RCU
-# (bd29677952fa). Leaf zaps in *invalid* roots ask for no flush since fcdffe97f80e (6.9).
+# does flush, and if it may free a table that a vCPU could be using, it flushes before it leaves *RCU*,
+# which keeps tables from being freed meanwhile (bd29677952fa). Leaf zaps in *invalid* roots ask for no
+# flush since fcdffe97f80e (6.9).
 
 # %% [markdown]
 # **What was not checked.** The tables have one level. In such a table v5.18's worker would never

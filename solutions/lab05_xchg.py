@@ -371,8 +371,9 @@ draw(slipped)
 # %% [markdown]
 # In v5.18 nobody seems to be able to get into this trap: a vCPU puts its root with `mmu_lock` held
 # for write, and the walks that take references with `mmu_lock` held for read come one at a time,
-# under `slots_lock`. (That is our reading of the code. We have found it stated nowhere.) In the
-# stage of this exercise a vCPU holds `mmu_lock` for read when it drops its root.
+# under *`slots_lock`*, which lets one update in at a time. (That is our reading of the code. We have
+# found it stated nowhere.) In the stage of this exercise a vCPU holds `mmu_lock` for read when it
+# drops its root.
 #
 # {{exercise lab05.ex6}}
 
@@ -436,6 +437,6 @@ report6
 # | the walk that asks first | `tdp_mmu.c`: `tdp_mmu_next_root()` |
 # | the role word | `arch/x86/include/asm/kvm_host.h`: `union kvm_mmu_page_role` |
 #
-# It did not stay like this. In v6.4 (April 2023) the helper was deleted: the TDP MMU keeps a
+# It did not stay like this. In v6.4 (April 2023) the helper was deleted: the *TDP MMU* (the part of KVM that keeps these tables) has a
 # reference of its own to every root until it is invalidated, so a put that comes to zero finds the
 # root invalid always, and never has to mark one. It is a bug if it does not.

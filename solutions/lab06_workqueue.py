@@ -49,7 +49,8 @@ f"tdplib {tdplib.__version__}: ready"
 # | word | meaning |
 # |---|---|
 # | **vCPU** | a CPU of the guest; for the host it is an ordinary thread |
-# | **SPTE** | one entry of a page table that KVM keeps for the guest; *present* means that it leads somewhere |
+# | **root** | the top one of the page tables that KVM keeps for a guest; several vCPUs may share it. Its **role** word has a bit `invalid`: out of service |
+# | **SPTE** | one entry of such a table; *present* means that it leads somewhere |
 # | **zap** | make SPTEs not present |
 # | **memslot** | a range of guest memory, as the host's user space has set it up |
 # | **fast zap** | what happens when a memslot is deleted or moved: *all* roots go out of service, and when it returns none of them has a present SPTE (`kvm_mmu_zap_all_fast`) |
@@ -195,8 +196,8 @@ draw(no_gift)
 # coincidence; it needs a vCPU that is a little faster than a worker.
 #
 # Much later, in v6.4, the update takes no reference any more. That is not this bug: by then every
-# root has one reference from its birth that belongs to the TDP MMU itself, and *that* one is given
-# to the worker.
+# root has one reference from its birth that belongs to the *TDP MMU* (the part of KVM that keeps
+# these tables), and *that* one is given to the worker.
 
 # %% [markdown]
 # ## 6. Exercise 2: where to wait

@@ -502,8 +502,8 @@ for base in ("patch-21-skip-invalid", "patch-22-sentinel", "patch-24-sentinel", 
     print(f"{base:24} {verdict.status}, {verdict.states:,} states")
 
 # %% [markdown]
-# **What was not checked.** The simulated roots have one level and two entries, there is no TLB, and
-# memory is sequentially consistent (everybody sees all stores in one order). "Holds" means: within
+# **What was not checked.** The simulated roots have one level and two entries, there is no *TLB* (what a
+# processor remembers of tables it has walked), and memory is sequentially consistent (everybody sees all stores in one order). "Holds" means: within
 # that model, for these tasks, in every interleaving.
 
 # %% [markdown]

@@ -51,10 +51,10 @@ f"tdplib {tdplib.__version__}: ready"
 # | **SPTE** | one entry of such a table; *present* means that it leads somewhere |
 # | **zap** | make SPTEs not present |
 # | **count** | how many references there are to a root. A **get** takes one, and fails if the count is zero; a **put** gives one back. The put that reaches zero is the **last put** |
-# | **invalid** | a bit in the root's role word: out of service. A vCPU that looks for a root passes it by. The bit is never cleared |
+# | **role**, **invalid** | 32 bits that say what kind of table a root is; the one of them that says: out of service. A vCPU that looks for a root passes it by. The bit is never cleared |
 # | **defunct** | said of a root that is still *valid* and has lost its last reference |
 # | **notifier** | a callback: the host is about to take a page of guest memory away, so no SPTE may lead there when it returns |
-# | **fast zap** | a memslot is deleted or moved: all roots go out of service, and when it returns none of them has a present SPTE |
+# | **memslot**, **fast zap** | a range of guest memory; when one is deleted or moved, all roots go out of service, and when it returns none of them has a present SPTE |
 # | **gift** | a reference that one task takes, or sets, so that another one gives it back |
 # | **`mmu_lock`** | guards all of this; many may hold it for read, or one for write |
 # | **`slots_lock`** | lets one memslot update in at a time |
@@ -319,7 +319,7 @@ report4
 
 # %% [markdown]
 # **What was not checked.** The simulated roots have one level and two entries, so nothing is said of
-# the tables below a root. There is no TLB, the queue has one worker, and memory is sequentially
+# the tables below a root. There is no *TLB* (what a processor remembers of tables it has walked), the queue has one worker, and memory is sequentially
 # consistent (everybody sees all stores in one order). "Holds" means: within that model, for these
 # tasks, in every interleaving.
 
@@ -348,7 +348,7 @@ report4
 # | the warning that relies on you | `kvm_tdp_mmu_invalidate_all_roots()`, v5.18 |
 # | walks that hold references | `tdp_mmu_next_root()`: the put of the previous root may be the last one |
 #
-# It lasted about a year. From v6.4 on (April 2023) the TDP MMU itself holds a reference to every root,
+# It lasted about a year. From v6.4 on (April 2023) the *TDP MMU*, the part of KVM that keeps these tables, itself holds a reference to every root,
 # from its birth to a fast zap. No vCPU can be the last user of a valid root any more, so there are no
 # defunct roots: the mark and the step from 0 to 1 were deleted from the put, and in their place stands
 # a check that a root whose count reaches zero is invalid. It also cured what had made defunct roots so

@@ -38,7 +38,28 @@ ex6, ex7, ex8, ex9, ex10 = (labs.exercise(f"lab09.ex{n}") for n in range(6, 11))
 f"tdplib {tdplib.__version__}: ready"
 
 # %% [markdown]
-# ## 1. v6.4: roots that nobody uses are kept
+# ## 1. The words
+#
+# You have met all of them. What each meant, in one line:
+#
+# | word | meaning |
+# |---|---|
+# | **vCPU** | a CPU of the guest, that is of the virtual machine; for the host it is a thread, which may sleep |
+# | **gfn** | *guest frame number*: the number of a page of guest memory |
+# | **TDP MMU** | the part of KVM that keeps the page tables which lead from guest memory to host memory |
+# | **SPTE** | one entry of such a table; *present*: it leads somewhere. To *zap* is to make it not present |
+# | **root** | the top table; a vCPU points at one, and several may share it |
+# | **role**, **role word** | 32 bits of a root that say what kind of table it is; its bit **`invalid`** means out of service |
+# | **get**, **put**, **count** | take a reference to a root, give it back; how many there are |
+# | **memslot**, **fast zap** | a range of guest memory; what happens when one is deleted: all roots go out of service and are zapped |
+# | **worker**, **queue**, **flush** | a thread that takes items from a queue; to flush the queue is to wait until all that is in it is done |
+# | **request** | what makes every vCPU drop a root that is out of service before it enters the guest again |
+# | **notifier** | a callback: the host tells KVM that it takes a page away |
+# | **`mmu_lock`**, **`slots_lock`** | the first guards the tables, for read or for write; the second lets one update in at a time |
+# | **RCU**, `call_rcu` | memory is freed only when everybody who was reading has left; the callback that frees it comes then |
+
+# %% [markdown]
+# ## 2. v6.4: roots that nobody uses are kept
 #
 # In v5.18 a root is **defunct** when its last reference is gone while it is still valid. The put then
 # marks it invalid and hands it to the worker. That is right, and for some guests it was very slow.
@@ -100,7 +121,7 @@ no_skip = check(kvm_tdp_mmu_invalidate_all_roots, base="v6.4")
 draw(no_skip)
 
 # %% [markdown]
-# ## 2. v6.6: the worker goes
+# ## 3. v6.6: the worker goes
 #
 # Roots that are kept have a second effect. Puts no longer queue anything, so the queue is filled by
 # the fast zap alone, and the fast zap waits for it right away. The work could as well be done on the
@@ -167,7 +188,7 @@ for base in ("v5.18", "v6.4", "v6.6"):
 # Fewer states means that fewer things can happen at the same time. That is what "simpler" means here.
 
 # %% [markdown]
-# ## 3. Five hunts
+# ## 4. Five hunts
 #
 # Each of the following was shipped or posted. In each hunt you first **find** the bug: you produce a
 # schedule that breaks the code as it stood. Play it in the widget (`board.schedule` gives its code),
@@ -178,7 +199,7 @@ for base in ("v5.18", "v6.4", "v6.6"):
 # out is said each time.
 
 # %% [markdown]
-# ## 4. Hunt 1: the queue that was not there
+# ## 5. Hunt 1: the queue that was not there
 #
 # Patch 21 of the series (22b94c4b63eb) gave each VM a queue of its own, allocated when the VM is made.
 # An allocation can fail. Nobody looked. During the 5.18 release candidates a fuzzer, syzbot, reported
@@ -278,7 +299,7 @@ report2
 # ex2.hint()
 
 # %% [markdown]
-# ## 5. Hunt 2: the last look
+# ## 6. Hunt 2: the last look
 #
 # When a VM ends, its vCPUs drop their roots, and then `kvm_mmu_uninit_tdp_mmu` takes the TDP MMU down.
 # It ends the queue, it warns if a root is still listed, and it waits for the callbacks of `call_rcu`:
@@ -354,7 +375,7 @@ report4
 # ex4.hint()
 
 # %% [markdown]
-# ## 6. Hunt 3: the wrong root
+# ## 7. Hunt 3: the wrong root
 #
 # A vCPU that changes its mode needs a root with another role word. The root it had goes into a small
 # cache of *previous roots*, reference and all, so that a switch back costs nothing (the kernel keeps
@@ -432,7 +453,7 @@ report6
 # ex6.hint()
 
 # %% [markdown]
-# ## 7. Hunt 4: the flush that was forgotten
+# ## 8. Hunt 4: the flush that was forgotten
 #
 # A CPU does not walk the page tables at every access. It remembers what it has found, in its **TLB**
 # (*translation lookaside buffer*). So when the host takes a page away, two things must happen before
@@ -513,7 +534,7 @@ report8
 # ex8.hint()
 
 # %% [markdown]
-# ## 8. Hunt 5: given back twice
+# ## 9. Hunt 5: given back twice
 #
 # The oldest of the five, and the hardest. Before version 4 of the series there was a version 3
 # (posted on 26 February 2022). Its put queued defunct roots for a worker, as v5.18 does; its fast zap still
@@ -594,7 +615,7 @@ report10
 # sees in one order. The worlds leave out what is said above; their verdicts say nothing about it.
 
 # %% [markdown]
-# ## 9. Recap
+# ## 10. Recap
 #
 # 1. v6.4 keeps roots: the TDP MMU owns a reference to each. A put never brings a root back to life, and
 #    a vCPU that drops its root for a moment finds it again.
@@ -606,7 +627,7 @@ report10
 #    a loop that forgot it.
 
 # %% [markdown]
-# ## 10. Where to read the real code
+# ## 11. Where to read the real code
 #
 # All in `arch/x86/kvm/mmu/`:
 #

@@ -37,7 +37,29 @@ ex1, ex2, ex3, ex4 = (labs.exercise(f"lab10.ex{n}") for n in range(1, 5))
 f"tdplib {tdplib.__version__}: ready"
 
 # %% [markdown]
-# ## 1. What is asked
+# ## 1. The words
+#
+# You have met all of them. What each meant, in one line:
+#
+# | word | meaning |
+# |---|---|
+# | **vCPU** | a CPU of the guest, that is of the virtual machine; for the host it is a thread, which may sleep |
+# | **gfn** | *guest frame number*: the number of a page of guest memory; a *fault* maps one |
+# | **TDP MMU** | the part of KVM that keeps the page tables which lead from guest memory to host memory |
+# | **SPTE** | one entry of such a table; *present*: it leads somewhere. To *zap* is to make it not present |
+# | **root** | the top table; a vCPU points at one, and several may share it |
+# | **role**, **role word** | 32 bits of a root that say what kind of table it is; its bit **`invalid`** means out of service |
+# | **get**, **put**, **count** | take a reference to a root, give it back; how many there are |
+# | **memslot**, **fast zap** | a range of guest memory; what happens when one is deleted: all roots go out of service and are zapped |
+# | **worker**, **queue**, **flush** | a thread that takes items from a queue; to flush the queue is to wait until all that is in it is done |
+# | **request** | what makes every vCPU drop a root that is out of service before it enters the guest again |
+# | **notifier** | a callback: the host tells KVM that it takes a page away |
+# | **`mmu_lock`**, **`slots_lock`** | the first guards the tables, for read or for write; the second lets one update in at a time |
+# | **defunct** | a root that is valid and that nobody uses any more |
+# | **RCU**, `call_rcu` | memory is freed only when everybody who was reading has left; the callback that frees it comes then |
+
+# %% [markdown]
+# ## 2. What is asked
 #
 # The promise, as in every lab:
 #
@@ -62,7 +84,7 @@ f"tdplib {tdplib.__version__}: ready"
 # | `kvm_tdp_mmu_zap_invalidated_roots(kvm)` | the fast zap, second half | `slots_lock`, no other lock |
 
 # %% [markdown]
-# ## 2. What it costs
+# ## 3. What it costs
 #
 # Two questions first. The table comes after them.
 #
@@ -107,7 +129,7 @@ labs.cost("v5.17", "v5.18", "v6.6")
 # update does the work itself: nobody else zaps, and it waits for nothing but the lock.
 
 # %% [markdown]
-# ## 3. Stage 1: no vCPU ever zaps
+# ## 4. Stage 1: no vCPU ever zaps
 #
 # The world `capstone` starts from v5.17. It has v5.18's queue and worker, which nobody uses yet, a flag
 # in each root, and a watch: `zap_gfn_range`, the function that all zaps go through, warns if a
@@ -181,7 +203,7 @@ report1
 # because this walk gives back a reference for *every* invalid root. v6.4 lets the moment never come.
 
 # %% [markdown]
-# ## 4. Stage 2: at most one zap a root
+# ## 5. Stage 2: at most one zap a root
 #
 # {{question lab10.q3}}
 
@@ -229,7 +251,7 @@ report2
 # ex2.hint()
 
 # %% [markdown]
-# ## 5. Stage 3: state the promise
+# ## 6. Stage 3: state the promise
 #
 # Before you put everything together, say what it is to do. An *invariant* is a statement that is true in
 # every state, whoever has done what. If it can be written down in a few lines, the protocol can be
@@ -269,7 +291,7 @@ report3
 # is in the queue, or the worker is on it*. A longer invariant is a cost too.
 
 # %% [markdown]
-# ## 6. Stage 4: the whole
+# ## 7. Stage 4: the whole
 #
 # What about constraint 3? A check finds waits without a need if the wait never ends. So there is one
 # more world: in `capstone-slow-worker` the worker leaves roots that were made after the fast zap began until the
@@ -355,7 +377,7 @@ report4
 # ex4.hint()
 
 # %% [markdown]
-# ## 7. Yours beside the kernel's
+# ## 8. Yours beside the kernel's
 #
 # The same table once more, with your protocol in the last column. (Yours is measured on `capstone-bare`,
 # the same world without the watch, so that the watch costs you nothing.) Run it when your answer is
@@ -383,7 +405,12 @@ if report4.status == "right":
 labs.predict("lab10.q4", "")
 
 # %% [markdown]
-# ## 8. Recap
+# **What was not checked.** Tables have one level and two entries, there are three vCPUs at most, and
+# everybody sees memory in one order. The costs are counted in steps of this model: they say who
+# waits for what, and nothing of how long.
+
+# %% [markdown]
+# ## 9. Recap
 #
 # 1. A protocol that holds is not done yet: who works, how often, and who waits for whom is part of it.
 # 2. The long work must not be on a vCPU's way. Either somebody takes it over (v5.18), or the moment in
@@ -393,7 +420,7 @@ labs.predict("lab10.q4", "")
 # 5. State the promise. If the invariant is short, the protocol can be understood.
 
 # %% [markdown]
-# ## 9. Where to read the real code
+# ## 10. Where to read the real code
 #
 # All in `arch/x86/kvm/mmu/`:
 #

@@ -30,7 +30,7 @@ def never_ends(verdict: Any) -> tuple[str, Any] | None:
         session.goto(len(session.steps))
         before = len(session.steps)
         who = still_running(session)
-        return f"Nothing breaks, but after {before} steps not everybody can end: {who}", (
+        return f"Nothing breaks, but from step {before} on not everybody can end: {who}", (
             verdict.endless if before else None
         )
     session = Session(_subject=verdict.subject)

@@ -257,6 +257,7 @@ _TWO_TASKS = Scenario(name="two-tasks", updates=0, unload=0)
 _TWO_FAULTS = Scenario(name="two-faults", vcpus=1, faults=2, updates=1, first_gfn=1)
 _MODES = Scenario(name="roots-two-modes", faults=2, updates=1, roots=4)
 _SHARED_WALK = Scenario(name="shared-walk", vcpus=1, updates=1, readers=1)
+_CHANGES_MODE = Scenario(name="changes-mode", vcpus=1, faults=2, updates=1, roots=6)
 _TWO_AT_A_TIME = Scenario(name="two-at-a-time", updates=1, roots=4)
 _IN_TURN = Scenario(name="in-turn", vcpus=3, updates=0, unload=0)
 _THREE_MODES = Scenario(name="three-modes", updates=1, unload=0, roots=4)
@@ -264,7 +265,7 @@ _THREE_MODES = Scenario(name="three-modes", updates=1, unload=0, roots=4)
 DEFAULTS: dict[str, Scenario] = {
     "delist-at-queue": _WITH_NOTIFIER,
     "xchg-plain-rmw": _WITH_MARKERS,
-    "lost-update": _TWO_TASKS,
+    **dict.fromkeys(("lost-update", "take-number"), _TWO_TASKS),
     **dict.fromkeys(
         ("roots", *(f"roots-{bug}" for bug in ("lookup-no-get", "clear-late", "put-twice"))),
         _MODES,
@@ -298,7 +299,7 @@ DEFAULTS: dict[str, Scenario] = {
     **dict.fromkeys(("shared-drop", "one-before-invalid"), _SHARED_WALK),
     "put-without-gift": SCENARIOS["small"],
     "late-delist": SCENARIOS["small"],
-    "prev-roots": Scenario(name="changes-mode", vcpus=1, faults=2, updates=1, roots=6),
+    **dict.fromkeys(("prev-roots", "prev-roots-watched"), _CHANGES_MODE),
     "unchecked-queue": Scenario(name="memory-short", vcpus=1, updates=0, notifiers=1),
     "v3-give-back": SCENARIOS["requeue"],
     "teardown-kept": Scenario(name="vm-ends", vcpus=1, updates=0, readers=1, first_gfn=1),

@@ -52,7 +52,7 @@ PARTIAL = [
 def is_too_little(name, code):
     report = judge(find_exercise(name), code)
     assert report.status == WRONG, code
-    assert "It asks for too little." in str(report)
+    assert "asks for too little." in str(report)
 
 
 @pytest.mark.parametrize(("name", "number", "which"), PARTIAL)

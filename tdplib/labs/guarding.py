@@ -58,8 +58,8 @@ def _run(case: Case, code) -> tuple[Outcome, str]:
     if case.must == "hold":
         return Outcome(case, RIGHT, found), ""
     message = (
-        f"{case.says}: not caught. There is a bug, and your invariant is true in all "
-        f"{found.states:,} states. It asks for too little."
+        f"{case.says}: not caught. It should be false in some state there, and is true in all "
+        f"{found.states:,} of them. Your invariant asks for too little."
     )
     return Outcome(case, WRONG, found, None, None, _bug(case)), message
 

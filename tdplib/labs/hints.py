@@ -13,7 +13,8 @@ from tdplib.labs.report import WRONG, Report
 __all__ = ["from_trace", "pointer"]
 
 ASK_MISSED = (
-    "What is wrong in the state after it that was not before, and does your invariant look there?"
+    "Something must have gone wrong before it could happen. What was it, in which step did it come "
+    "about, and does your invariant look there?"
 )
 ASK_FALSE = (
     "Is the state after it really wrong, or is somebody in the middle of something, with a lock "
@@ -48,8 +49,8 @@ def from_trace(report: Report, stage: int = 3) -> str:
     at = [step for step in trace.steps if any(a.function in own for a in step.actions)]
     if not at:
         return (
-            f"**From your own trace.** None of its {len(trace.steps)} steps runs in your code. Ask "
-            "what your function leaves undone, so that the others can go wrong without it."
+            "**From your own trace.** In none of its steps does your code read or write anything "
+            "that others see. Ask what it leaves undone, so that they can go wrong without it."
         )
     step = at[-1]
     text = (

@@ -19,6 +19,7 @@ from tdplib.labs.exercise import Case, Exercise
 from tdplib.labs.guarding import judge_invariant
 from tdplib.labs.report import (
     LINES,
+    NEVER_ENDS,
     NOT_ATTEMPTED,
     NOT_LANGUAGE,
     RIGHT,
@@ -112,7 +113,7 @@ def _run(case: Case, code, line) -> Outcome:
             return Outcome(case, WRONG, verdict, name, sentence, verdict.traces[name])
     endless = never_ends(verdict)
     if endless:
-        return Outcome(case, WRONG, verdict, "never ends", *endless)
+        return Outcome(case, WRONG, verdict, NEVER_ENDS, *endless)
     return Outcome(case, RIGHT, verdict)
 
 

@@ -15,6 +15,7 @@ from tdplib.errors import TdplibError
 from tdplib.labs.exercise import Case, Exercise
 
 __all__ = [
+    "NEVER_ENDS",
     "NOT_ATTEMPTED",
     "NOT_LANGUAGE",
     "NOT_SCHEDULE",
@@ -34,6 +35,8 @@ NOT_SCHEDULE = "not a schedule"
 WRONG = "wrong"
 RIGHT = "right"
 UNDECIDED = "not decided"
+NEVER_ENDS = "never ends"
+"""What an outcome has broken where no property is, and yet not everybody gets done."""
 
 COLOURS = {RIGHT: ("#1a7f37", "#56c288"), WRONG: ("#b3261e", "#ff7b72")}
 """On light and on dark; the word beside it says the same."""
@@ -212,7 +215,7 @@ class Report:
 
 
 def _what_broke(outcome):
-    verb = "" if outcome.trace is None else "breaks "
+    verb = "" if outcome.broken == NEVER_ENDS else "breaks "
     return f"{outcome.case.says}: {verb}{outcome.broken}."
 
 

@@ -37,6 +37,13 @@ WORLDS: tuple[Row, ...] = (
         Expected("violated", ("no-warn",)),
     ),
     Row(
+        "take-number",
+        "tasks take a number each, and read it after the step that counts",
+        "world",
+        None,
+        Expected("violated", ("no-warn",)),
+    ),
+    Row(
         "gfn-index",
         "the arithmetic of gfns and levels",
         "world",
@@ -387,6 +394,13 @@ WORLDS: tuple[Row, ...] = (
         "v5.18 with a cache of previous roots, and the loop of 527d5cd7eece over it",
         "world",
         "v5.18",
+        Expected("violated", ("no-warn",)),
+    ),
+    Row(
+        "prev-roots-watched",
+        "prev-roots, and a count of the roots that a vCPU has",
+        "world",
+        "prev-roots",
         Expected("violated", ("no-warn",)),
     ),
     Row(

@@ -6,7 +6,8 @@ Stage
     protocols. Where all vCPUs want the same root there is one valid root at most, and a walk over
     the list that ends at the first root it deals with would do.
 Watched
-    Before it ends, a vCPU looks whether the list has a second valid root with its role word.
+    Before it ends, a vCPU looks whether its root is one of its own mode, and whether the list has a
+    second one with its role word.
 Left out
     No vCPU changes its mode.
 """
@@ -22,14 +23,20 @@ def has_a_twin(vcpu):
     return found > 1
 
 
+def is_of_another_mode(root, vcpu):
+    """Is the root made for vCPUs in another mode?"""
+    return root.role.smm != vcpu.arch.mmu.root_role.smm
+
+
 def vcpu_thread(kvm, vcpu, gfn, faults, unload):
-    """A vCPU in a mode of its own: a fault, a look at the list, and it drops its root."""
+    """A vCPU in a mode of its own: a fault, a look at what it got, and it drops its root."""
     vcpu.arch.mmu.root_role.smm = vcpu.vcpu_id % 2
     ret = RET_PF_RETRY
     while ret == RET_PF_RETRY:
         vcpu_enter_guest(vcpu)
         ret = direct_page_fault(vcpu, gfn)
     write_lock(kvm.mmu_lock)
+    WARN_ON_ONCE(is_of_another_mode(vcpu.arch.mmu.root, vcpu))
     WARN_ON_ONCE(has_a_twin(vcpu))
     write_unlock(kvm.mmu_lock)
     if unload:

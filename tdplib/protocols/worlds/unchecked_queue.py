@@ -69,6 +69,7 @@ def vcpu_thread(kvm, vcpu, gfn, faults, unload):
     error = kvm_arch_init_vm(kvm)
     if error:
         WARN_ON_ONCE(not kvm.memory_is_short)
+        WARN_ON_ONCE(error != -ENOMEM)
     else:
         memslot_update_thread(kvm)
 
