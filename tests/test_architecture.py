@@ -59,7 +59,8 @@ LAYERS = {
     "atlas": 8, "atlas.making": 8, "atlas.rows": 8,
     # 9: what people hold in their hands
     "figure": 9, "figure.holds": 9, "figure.lives": 9, "figure.queueing": 9,
-    "widgets": 9, "widgets._assets": 9, "widgets.interleaver": 9, "widgets.offline": 9,
+    "widgets": 9, "widgets._assets": 9, "widgets.game": 9,
+    "widgets.interleaver": 9, "widgets.offline": 9,
     "widgets.packing": 9, "widgets.snapshot": 9,
     "widgets.terms": 9,
     "labs": 9, "labs.breaking": 9, "labs.build": 9, "labs.detours": 9,

@@ -205,8 +205,8 @@ def test_a_level_is_played_and_the_best_is_listed(monkeypatch, capsys, tmp_path)
     assert "leads to:" not in said
     assert "It can still break from here." in said
     assert "your 6 steps and 2 switches, par 7 and 2" in said
-    assert "one of the two additions was lost.\n★★☆ good. Your 7 steps and 2 switches; " in said
-    assert "par reached, with 1 nudge. Your best so far." in said
+    assert "one of the two additions was lost.\n★★☆ good. Your 7 steps and 2 switches: " in said
+    assert "that is par, with 1 nudge. Your best so far." in said
     assert main(["ladder"]) == 0
     listed = capsys.readouterr().out.splitlines()
     assert " ".join(listed[1].split()) == "1 7, 2 7, 2 ★★☆ no One plus one (lost-update)"

@@ -52,7 +52,7 @@ def test_par_is_a_schedule_that_breaks_it(level):
     assert session.broken().name == best.property == (level.target or best.property)
     made = ladder.score(level, session.board())
     assert (made.steps, made.switches, made.stars) == (best.steps, best.switches, 3)
-    assert made.text().endswith("par reached.")
+    assert made.text().endswith(": that is par.")
     session.goto(best.steps - 1)
     assert ladder.score(level, session.board()) is None
 
@@ -124,13 +124,13 @@ def scored(steps, switches, nudges=0, name="no-warn"):
 @pytest.mark.parametrize(
     ("made", "stars", "text"),
     [
-        (scored(7, 2), 3, "par is 7 and 2: par reached."),
-        (scored(7, 2, 1), 2, "par is 7 and 2: par reached, with 1 nudge."),
+        (scored(7, 2), 3, "Your 7 steps and 2 switches: that is par."),
+        (scored(7, 2, 1), 2, "switches: that is par, with 1 nudge."),
         (scored(7, 3), 2, "1 switch over."),
         (scored(10, 2), 2, "3 steps over."),
         (scored(9, 1), 2, "2 steps over and 1 switch fewer."),
         (scored(12, 5, 2), 1, "5 steps and 3 switches over, with 2 nudges."),
-        (scored(7, 2, name="no-leak"), 3, "par for no-leak is 7 and 2: par reached."),
+        (scored(7, 2, name="no-leak"), 3, ": that is par for no-leak."),
     ],
 )
 def test_the_score_in_words(made, stars, text):
@@ -181,9 +181,9 @@ def test_nudges_come_in_two_stages_and_count():
     play, session = ladder.Play(1), Session("lost-update")
     session.step(0)
     assert play.nudge(session) == LEVELS[0].nudge
-    told = play.nudge(session)
-    assert told.endswith("Of your next steps only that of vCPU 1 keeps the bug within reach.")
-    assert play.nudge(session).endswith("That was the last nudge of this level.")
+    told = "Of your next steps only that of vCPU 1 keeps the bug within reach."
+    assert play.nudge(session) == told
+    assert play.nudge(session) == "That was the last nudge of this level."
     assert play.nudges == 2
     session = Session.from_code(ladder.par(1).code)
     assert play.nudge(session).startswith("It is broken already")
@@ -200,7 +200,7 @@ def test_a_dead_end_is_told_when_asked():
     assert play.reach(session) == told
     assert session.cursor == 3
     play.nudge(session)
-    assert play.nudge(session).endswith(told)
+    assert play.nudge(session) == told
     assert play.nudges == 1, "a dead end has no next step to tell"
     assert play.reach(Session.from_code(ladder.par(1).code)) == "It is broken."
 

@@ -15,7 +15,7 @@ Examples
 (7, 2)
 """
 
-from .bests import best, bests_path, note_save, note_score, saved_lines
+from .bests import best, bests, bests_path, note_save, note_score, saved_lines, saves
 from .level import Level, SaveTask, level, levels
 from .play import Play
 from .saving import Saved, given, save
@@ -29,6 +29,7 @@ __all__ = [
     "Saved",
     "Score",
     "best",
+    "bests",
     "bests_path",
     "given",
     "level",
@@ -38,6 +39,7 @@ __all__ = [
     "par",
     "save",
     "saved_lines",
+    "saves",
     "score",
     "so_far",
     "stars_text",

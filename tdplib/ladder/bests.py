@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ..store import Store
-from .level import Level, level
+from .level import Level, level, levels
 from .scoring import Score
 
-__all__ = ["best", "bests_path", "note_save", "note_score", "saved_lines"]
+__all__ = ["best", "bests", "bests_path", "note_save", "note_score", "saved_lines", "saves"]
 
 BESTS = Store("ladder.json", "TDPLIB_LADDER", ("broken", "saved"), "your best on the ladder is")
 
@@ -28,15 +28,25 @@ def best(number: int | Level) -> dict[str, Any] | None:
     A dictionary of `property`, `steps`, `switches`, `steps_over`, `switches_over`, `nudges` and
     `stars`.
     """
-    entry = BESTS.read()["broken"].get(level(number).protocol)
-    return entry if _is_whole(entry) else None
+    return bests()[level(number).number]
+
+
+def bests() -> dict[int, dict[str, Any] | None]:
+    """Return the best score of every level, by number; None where it was not broken yet."""
+    kept = BESTS.read()["broken"]
+    found = {each.number: kept.get(each.protocol) for each in levels()}
+    return {number: entry if _is_whole(entry) else None for number, entry in found.items()}
 
 
 def saved_lines(number: int | Level) -> int | None:
     """Return the least number of lines with which a level was saved, or None if it was not."""
-    entry = BESTS.read()["saved"].get(level(number).protocol)
-    lines = entry.get("lines") if isinstance(entry, dict) else None
-    return lines if isinstance(lines, int) else None
+    return saves()[level(number).number]
+
+
+def saves() -> dict[int, int | None]:
+    """Return `saved_lines` of every level, by number."""
+    kept = BESTS.read()["saved"]
+    return {each.number: _lines(kept.get(each.protocol)) for each in levels()}
 
 
 def note_score(made: Score) -> bool:
@@ -71,6 +81,11 @@ def note_save(number: int | Level, lines: int) -> None:
 def _worth(entry: dict[str, Any]) -> tuple[int, ...]:
     """Less is better: first the stars, then what is over par, then the help."""
     return -entry["stars"], entry["steps_over"], entry["switches_over"], entry["nudges"]
+
+
+def _lines(entry: Any) -> int | None:
+    lines = entry.get("lines") if isinstance(entry, dict) else None
+    return lines if isinstance(lines, int) else None
 
 
 def _is_whole(entry: Any) -> bool:

@@ -69,8 +69,8 @@ class Level:
         from ..properties import find
 
         if self.target is None:
-            return "Break something: find out which property does not hold."
-        return f"Break `{self.target}`: {find(self.target).sentence}"
+            return "Make something break, and find out what."
+        return f"Make this come true: {find(self.target).sentence} (It breaks `{self.target}`.)"
 
 
 @cache

@@ -39,13 +39,13 @@ class Play:
         if self.nudges == 0:
             self.nudges = 1
             return self.level.nudge
-        if self.nudges == 1:
-            told = self._next_step(session)
-            if told:
-                self.nudges = 2
-                return f"{self.level.nudge} {told}"
-            return f"{self.level.nudge} {self.reach(session)}"
-        return f"{self.level.nudge} That was the last nudge of this level."
+        if self.nudges > 1:
+            return "That was the last nudge of this level."
+        told = self._next_step(session)
+        if not told:
+            return self.reach(session)
+        self.nudges = 2
+        return told
 
     def reach(self, session: Any) -> str:
         """Say whether it can still break; if not, since when it cannot."""
@@ -76,8 +76,8 @@ class Play:
 
         steps = judge(session)["steps"]
         near = {k: each["steps"] for k, each in steps.items() if each["danger"]}
-        if not near:
-            return ""
+        if not near or len(steps) == 1:
+            return ""  # nothing to choose
         name = session.board()["actors"][min(near, key=near.get)]["name"]
         if len(near) == 1:
             return f"Of your next steps only that of {name} keeps the bug within reach."

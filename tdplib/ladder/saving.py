@@ -123,7 +123,7 @@ def _searched(about: Level, source: Any, lines: int) -> Saved:
             name, where = verdict.property, ""
             if scenario is not about.scenario:
                 where = f" in scenario {scenario.name}"
-            message = f"A schedule still breaks it{where}: {name}. {about.happened(name)}"
+            message = f"A schedule still breaks it{where}: {name}. {verdict.sentence}"
             return Saved(about, "broken", message, lines, par, name, verdict.trace)
         if verdict.status != "holds":
             message = (

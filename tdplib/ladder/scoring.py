@@ -15,7 +15,7 @@ __all__ = ["CLOSE", "Par", "Score", "par", "score", "so_far", "stars_text"]
 CLOSE = 3
 """So many steps over par are still called close to it."""
 
-_VERDICTS = {3: "par", 2: "good", 1: "broken", 0: "not broken yet"}
+_VERDICTS = {3: "as short as can be", 2: "good", 1: "broken", 0: "not broken yet"}
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,11 @@ class Score:
         >>> Score(level(1), "no-warn", 9, 3, Par("no-warn", 7, 2, "")).text()
         'Your 9 steps and 3 switches; par is 7 and 2: 2 steps and 1 switch over.'
         """
+        par = "par" if self.on_target else f"par for {self.property}"
         yours = f"Your {_counts(self.steps, self.switches)}"
-        beside = "; par is" if self.on_target else f"; par for {self.property} is"
-        compared = f"{yours}{beside} {self.par.steps} and {self.par.switches}: {self._compared()}"
+        compared = f"{yours}; {par} is {self.par.steps} and {self.par.switches}: {self._compared()}"
+        if self.over == (0, 0):
+            compared = f"{yours}: that is {par}"
         return f"{compared}, with {_nudges(self.nudges)}." if self.nudges else f"{compared}."
 
     def _compared(self) -> str:
@@ -91,8 +93,6 @@ class Score:
             for number, word in zip(self.over, ("step", "switch"), strict=True)
             if number
         ]
-        if not parts:
-            return "par reached"
         if len(parts) == 2 and min(self.over) > 0:
             parts[0] = parts[0].removesuffix(" over")
         return " and ".join(parts)

@@ -6,12 +6,14 @@ Nor does a part of this package that is no widget: each name is fetched when it 
 
 from importlib import import_module
 
-__all__ = ["Check", "Compare", "Interleaver"]
+__all__ = ["BreakIt", "Check", "Compare", "Interleaver", "SaveIt"]
 
 _HOME = {
+    "BreakIt": "tdplib.widgets.game",
     "Check": "tdplib.widgets.running",
     "Compare": "tdplib.compare",
     "Interleaver": "tdplib.widgets.interleaver",
+    "SaveIt": "tdplib.widgets.game",
 }
 
 

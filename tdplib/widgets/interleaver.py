@@ -118,12 +118,9 @@ class Interleaver(anywidget.AnyWidget):
         made = _opened(protocol, scenario, trace, code, own, raw, session)
         if trace is not None or code is not None:
             made.goto(0 if at == "start" else made.board()["steps"])
-        self._player = Player(made)
         self._judge, self._later, self._behind = bool(judge), False, False
         self._ran = ""
-        self._matters: tuple[tuple[int, ...], Needed | None] = ((), None)
-        self.set_trait("sources", folded(made.board().get("sources") or {}, stops(made)))
-        self._act(lambda: None)
+        self._act(lambda: self._open(made))
         self.on_msg(self._on_message)
 
     # -- what can be done to it, from a cell or from the page ------------------------------
@@ -193,6 +190,12 @@ class Interleaver(anywidget.AnyWidget):
         return board_text({**self.board, "sources": self.sources})
 
     # -- inside: always under the lock -----------------------------------------------------
+
+    def _open(self, session: Any) -> None:
+        """Put `session` on show, as it stands, instead of what was."""
+        self._player = Player(session)
+        self._matters: tuple[tuple[int, ...], Needed | None] = ((), None)
+        self.set_trait("sources", folded(session.board().get("sources") or {}, stops(session)))
 
     @property
     def _session(self) -> Any:
@@ -294,8 +297,14 @@ class Interleaver(anywidget.AnyWidget):
     def _dispatch(self, content: Any) -> None:
         """Do what one message asks for; static/view.js has the list of them."""
         asked = content if isinstance(content, Mapping) else {}
-        what = asked.get("do")
-        actions = {
+        what, actions = asked.get("do"), self._actions(asked)
+        if what not in actions:
+            raise BadValueError(f"the page asked for {what!r}{nearest(what, actions)}")
+        actions[what]()
+
+    def _actions(self, asked: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
+        """Return what the page can ask for: word -> what is done, for the message `asked`."""
+        return {
             "back": self.back,
             "forward": self.forward,
             "reset": self.reset,
@@ -306,9 +315,6 @@ class Interleaver(anywidget.AnyWidget):
             "judge": lambda: self.judge(not self._judge),
             "export": lambda: self._export(asked.get("kind"), asked.get("view")),
         }
-        if what not in actions:
-            raise BadValueError(f"the page asked for {what!r}{nearest(what, actions)}")
-        actions[what]()
 
     def _asked_step(self, step: Any) -> Any:
         # "end" is a word, for the page may not know yet how many steps there are by now
