@@ -15,7 +15,7 @@ import traitlets
 
 from tdplib import ladder
 from tdplib.errors import BadValueError, TdplibError
-from tdplib.widgets._assets import VIEW, module, style
+from tdplib.widgets._assets import SHEETS, VIEW, module, style
 from tdplib.widgets.interleaver import Interleaver
 
 __all__ = ["BreakIt", "SaveIt"]
@@ -30,7 +30,7 @@ class _Game(Interleaver):
     """What both halves of the game have in common: a level, and words above the board."""
 
     _esm = module(*VIEW, "editor.js", "game.js")
-    _css = style("theme.css", "interleaver.css", "tree.css", "game.css")
+    _css = style(*SHEETS, "game.css")
 
     game = traitlets.Dict(read_only=True).tag(sync=True)
     """What stands above the board; see `BreakIt._told` and `SaveIt._told`."""
