@@ -1,12 +1,15 @@
 """Which steps of a trace are needed, by leaving them out; which come before which."""
 
+import math
 import random
+import re
 from itertools import combinations
 
 import pytest
 
 from tdplib import draw
 from tdplib.check import check
+from tdplib.draw._svg import escape
 from tdplib.errors import BadValueError
 from tdplib.replay import BlockedError, Session, replay
 from tdplib.replay.needed import arrows, needed
@@ -178,6 +181,42 @@ def test_the_picture_greys_what_is_not_needed_and_says_so():
     picture = draw.swimlanes(trace, needed=flags)
     assert picture.count(">not needed: the same breaks without this step<") == flags.count(False)
     assert "not needed" not in draw.swimlanes(trace)
-    assert draw(trace, needed=True).svg == picture
     assert "not needed" not in draw(trace).svg
     assert picture.count('stroke-dasharray="3 2"') == flags.count(False)
+
+
+def test_the_picture_joins_the_needed_steps_by_arrows_and_says_why():
+    trace = next(t for t in map(wandering, SEEDS) if not all(needed(t).steps))
+    found = needed(trace)
+    picture = draw(trace, needed=True).svg
+    assert picture == draw.swimlanes(trace, needed=found.steps, arrows=found.before)
+    plain = draw(trace).svg
+    heads = len(found.before) + 1  # one in the legend
+    assert (picture.count("<polygon"), plain.count("<polygon")) == (heads, 0)
+    assert ">must come before<" in picture
+    assert "switch to another actor" in plain
+    assert "switch to another actor" not in picture
+    description = re.search("<desc>(.*?)</desc>", picture, re.DOTALL)[1]
+    for first, then, why in found.before:
+        assert picture.count(f"<title>step {first} before step {then}: {escape(why)}</title>") == 1
+        assert f"Step {first} before {then}: {escape(why)}." in description
+        assert f">{first} \u2192 {then}<" in picture
+
+
+def test_an_arrow_leaves_one_dot_and_comes_to_another():
+    trace = check("load-without-flush").trace
+    picture = draw(trace, needed=True).svg
+    dots = {
+        int(number): (float(x), float(y))
+        for x, y, number in re.findall(
+            r'<circle cx="([\d.]+)" cy="([\d.]+)" r="9.5"[^>]*/>\n<text[^>]*>(\d+)</text>', picture
+        )
+    }
+    assert len(dots) == len(trace.steps)
+    curves = re.findall(r"<title>step (\d+) before step (\d+):.*?M([\d.]+) ([\d.]+) C.*? "
+                        r'([\d.]+) ([\d.]+)"', picture, re.DOTALL)  # fmt: skip
+    assert len(curves) == len(needed(trace).before)
+    for first, then, x0, y0, x1, y1 in curves:
+        for number, x, y in ((first, x0, y0), (then, x1, y1)):
+            from_middle = math.dist(dots[int(number)], (float(x), float(y)))
+            assert 9.5 < from_middle < 16, (first, then)

@@ -25,7 +25,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("code", help="the schedule code")
     verb.add_argument("--source", metavar="FILE", help="the kernel Python the code was found in")
     verb.add_argument("--step", type=int, metavar="N", help="show the whole state after step N")
-    about = "say which steps are needed for what it breaks; the others grey in --svg"
+    about = "say which steps are needed for what it breaks, and why their order is; --svg shows both"
     verb.add_argument("--needed", action="store_true", help=about)
     verb.add_argument("--json", action="store_true", help="the trace as JSON")
     verb.add_argument("--pytest", metavar="OUT", help="write it as a regression test")
@@ -104,7 +104,7 @@ def _needed(args: argparse.Namespace, trace: object) -> int:
 
     found = needed(trace)
     if args.svg:
-        write_file(args.svg, draw.swimlanes(trace, needed=found.steps))
+        write_file(args.svg, draw.swimlanes(trace, needed=found.steps, arrows=found.before))
     else:
         say(str(found))
     return 0

@@ -49,7 +49,8 @@ def draw(what: object, *, unfold: bool = False, needed: bool = False) -> Picture
     what : a `tdplib.replay.Trace`, a `tdplib.check.Verdict` that has one, a board dictionary, or
         `PageTables` that have one root (see `tree` for more)
     unfold : show every action of every step of a trace, private ones too
-    needed : grey the steps that what the trace breaks does not need
+    needed : grey the steps that what the trace breaks does not need, and join the others by arrows
+        where their order matters
 
     Raises
     ------
@@ -68,9 +69,10 @@ def draw(what: object, *, unfold: bool = False, needed: bool = False) -> Picture
             f"cannot draw {type(what).__name__}, expected a Trace, Verdict, board or PageTables"
         )
     words = f"{trace.protocol}: {end_words(trace)}, in {len(trace.steps)} steps"
-    flags = None
-    if needed:
-        from tdplib.replay.needed import needed as which  # late: it brings the machine with it
+    if not needed:
+        return Picture(swimlanes(trace, unfold=unfold), words)
+    from tdplib.replay.needed import needed as which  # late: it brings the machine with it
 
-        flags = which(trace).steps
-    return Picture(swimlanes(trace, unfold=unfold, needed=flags), words)
+    found = which(trace)
+    svg = swimlanes(trace, unfold=unfold, needed=found.steps, arrows=found.before)
+    return Picture(svg, words)

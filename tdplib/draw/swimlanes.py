@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from tdplib.draw._arrows import arrow_words, draw_arrow_head, draw_arrow_list, draw_arrows
 from tdplib.draw._locks import draw_lock, holdings, lock_kinds, lock_names
 from tdplib.draw._plan import HEAD, MARGIN, NUMBER, WIDTH, Plan, plan_of, strip_left
 from tdplib.draw._rows import Line, Row, cast_words, end_words, kind_of
@@ -14,7 +15,11 @@ __all__ = ["swimlanes"]
 
 
 def swimlanes(
-    trace: object, *, unfold: bool = False, needed: tuple[bool, ...] | None = None
+    trace: object,
+    *,
+    unfold: bool = False,
+    needed: tuple[bool, ...] | None = None,
+    arrows: tuple = (),
 ) -> str:
     """
     Return `trace` as an SVG picture, 900 pixels wide.
@@ -29,18 +34,22 @@ def swimlanes(
     unfold : show every action of every step
     needed : of each step whether it is needed (see `tdplib.replay.needed`); the others are grey,
         and say so
+    arrows : what `tdplib.replay.needed.arrows` gives: drawn between the steps, in place of the
+        lines from turn to turn, and told in words below
     """
     plan = plan_of(trace, unfold, needed)
     svg = Svg()
-    _draw_head(svg, plan)
+    _draw_head(svg, plan, arrows)
     if plan.rows:
         _draw_lanes(svg, plan)
         draw_strip(svg, plan.groups, plan.boards, plan.rows, strip_left(plan.groups))
-        _draw_turns(svg, plan)
+        _draw_turns(svg, plan, joined=not arrows)
         for row in plan.rows:
             _draw_row(svg, plan, row)
-    end = _draw_end(svg, plan)
-    return svg.document(WIDTH, end + MARGIN, _title(trace), _description(trace))
+        draw_arrows(svg, plan, arrows)
+    end = _draw_end(svg, plan, arrows)
+    told = " ".join([_description(trace), *(f"Step {words}." for words in arrow_words(arrows))])
+    return svg.document(WIDTH, end + MARGIN, _title(trace), told)
 
 
 # --- head and end ------------------------------------------------------------------------------
@@ -62,13 +71,13 @@ def _description(trace: object) -> str:
     return " ".join(parts)
 
 
-def _draw_head(svg: Svg, plan: Plan) -> None:
+def _draw_head(svg: Svg, plan: Plan, arrows: tuple) -> None:
     trace = plan.trace
     svg.text(MARGIN, 34, fit(_title(trace), WIDTH - 2 * MARGIN, 17), "head")
     switches = sum(bool(step.switch) for step in trace.steps)
     counts = f"{_count(len(trace.steps), 'step')}, {_count(switches, 'switch', 'switches')}"
     svg.text(MARGIN, 56, fit(f"{cast_words(trace)}; {counts}", 860), "soft")
-    _draw_legend(svg, plan)
+    _draw_legend(svg, plan, arrows)
     for actor in plan.lanes:
         for row, word in enumerate(trace.actors[actor].split(" ", 1)):
             svg.text(
@@ -81,13 +90,15 @@ def _draw_head(svg: Svg, plan: Plan) -> None:
             )
 
 
-def _draw_legend(svg: Svg, plan: Plan) -> None:
+def _draw_legend(svg: Svg, plan: Plan, arrows: tuple) -> None:
     """Explain the marks of the lanes, above the text, in as many rows as that takes."""
     x, y = plan.text_left, 84.0
     entries = [(kind, f"holds {name}{mode}") for kind, name, mode in lock_kinds(plan)]
     if any(_blocked(plan, row, actor) for row in plan.rows for actor in plan.lanes):
         entries.append(("blocked", "blocked"))
-    if any(step.switch for step in plan.trace.steps):
+    if arrows:
+        entries.append(("arrow", "must come before"))
+    elif any(step.switch for step in plan.trace.steps):
         entries.append(("switch", "switch to another actor"))
     for kind, words in entries:
         width = 34 + text_width(words, 11)
@@ -103,6 +114,9 @@ def _draw_mark(svg: Svg, kind: str, x: float, y: float) -> None:
     if kind == "blocked":
         dashes = {"stroke_dasharray": "2 4"}
         svg.line([(x + 3, y), (x + 3, y + 17)], stroke="--soft", stroke_width=1.6, **dashes)
+    elif kind == "arrow":
+        svg.line([(x, y + 2), (x + 8, y + 13)], stroke="--ink", stroke_width=1.8)
+        draw_arrow_head(svg, (x + 9, y + 15), (8, 11))
     elif kind == "switch":
         path = f"M{x:.1f} {y + 1:.1f} C{x:.1f} {y + 11:.1f} {x + 8:.1f} {y + 5:.1f} "
         svg.curve(f"{path}{x + 8:.1f} {y + 15:.1f}", stroke="--soft", stroke_width=1.4)
@@ -110,11 +124,12 @@ def _draw_mark(svg: Svg, kind: str, x: float, y: float) -> None:
         draw_lock(svg, kind, x, y, y + 17)
 
 
-def _draw_end(svg: Svg, plan: Plan) -> float:
+def _draw_end(svg: Svg, plan: Plan, arrows: tuple) -> float:
     """Draw the box of the broken property and the last lines; return where they end."""
     trace, y = plan.trace, plan.bottom + 18
     if trace.broken:
         y = _draw_broken(svg, plan, y) + 8
+    y = draw_arrow_list(svg, arrows, y)
     still = [name for name in trace.actors if name not in plan.names]
     if still:
         svg.text(MARGIN, y + 16, fit(f"Takes no step: {', '.join(still)}.", 860, 11), "small soft")
@@ -204,10 +219,10 @@ def _turns(rows: list[Row]) -> list[list[Row]]:
     return turns
 
 
-def _draw_turns(svg: Svg, plan: Plan) -> None:
-    """Draw every turn, and the way from one to the next."""
+def _draw_turns(svg: Svg, plan: Plan, joined: bool) -> None:
+    """Draw every turn, and if they are to be joined the way from one to the next."""
     turns = _turns(plan.rows)
-    for here, there in pairwise(turns):
+    for here, there in pairwise(turns) if joined else ():
         x0, y0 = plan.x(here[0].actor), _turn_end(here)
         x1, y1 = plan.x(there[0].actor), there[0].dot
         bend = (y1 - y0) * 0.6
