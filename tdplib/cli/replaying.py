@@ -25,7 +25,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("code", help="the schedule code")
     verb.add_argument("--source", metavar="FILE", help="the kernel Python the code was found in")
     verb.add_argument("--step", type=int, metavar="N", help="show the whole state after step N")
-    about = "say which steps are needed for what it breaks, and why their order is; --svg shows both"
+    about = "which steps are needed for what it breaks, in which order; --svg shows it"
     verb.add_argument("--needed", action="store_true", help=about)
     verb.add_argument("--json", action="store_true", help="the trace as JSON")
     verb.add_argument("--pytest", metavar="OUT", help="write it as a regression test")
