@@ -95,6 +95,25 @@ class Verdict:
                 return None
             return trace_along(self, way_to(self.exploration, number))
 
+    @cached_property
+    def _others(self):
+        from .another import Others
+
+        return Others(self)
+
+    def another(self, seen=()):
+        """
+        Return the soonest violation that differs from those seen; asked again, one more.
+
+        A trace that only renames actors that do the same, reorders steps that have nothing in
+        common, or adds steps that are not needed, is no other: see `tdplib.another.Violation`.
+
+        seen : a trace or several, beside `trace` and what was returned before
+        """
+        for trace in seen if isinstance(seen, (list, tuple)) else (seen,):
+            self._others.note(trace)
+        return self._others.next()
+
     def statistics(self):
         """
         Return what the search was like: states by depth, steps by actor, where the time went.

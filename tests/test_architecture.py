@@ -36,6 +36,7 @@ LAYERS = {
     "vm.image": 4, "vm.layout": 4, "vm.system": 4,
     # 5: every interleaving of it; and, knowing nothing of that, the protocols as data
     "search": 5, "search._bfs": 5, "search._cover": 5, "search._edges": 5, "search.cover": 5,
+    "search._ways": 5, "search.ways": 5,
     "search._guard": 5, "search._shortest": 5,
     "search.explore": 5, "search.graph": 5, "search.guard": 5, "search.shortest": 5,
     "properties": 6, "scenarios": 6, "protocols": 6, "protocols.table": 6, "protocols.worlds": 6,
@@ -49,7 +50,7 @@ LAYERS = {
     "draw._arrows": 8, "background": 8, "watch": 8, "widgets.running": 9, "widgets._answering": 9,
     "ladder": 8, "ladder.bests": 8, "ladder.level": 8, "ladder.play": 8, "ladder.saving": 8,
     "ladder.scoring": 8,
-    "coverage": 8, "draw.coverage": 8, "statistics": 8, "draw.statistics": 8,
+    "another": 8, "coverage": 8, "draw.coverage": 8, "statistics": 8, "draw.statistics": 8,
     "draw": 8, "draw._locks": 8, "draw._plan": 8, "draw._rows": 8, "draw._strip": 8,
     "draw._svg": 8, "draw.board": 8, "draw.dot": 8, "draw.page": 8, "draw.perfetto": 8,
     "draw.swimlanes": 8, "draw._picture": 8, "draw._treeplan": 8, "draw.tree": 8,

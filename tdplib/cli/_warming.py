@@ -60,6 +60,7 @@ def _search() -> None:
     for name in ("patch-22-skip-invalid", "flush-under-mmu-lock"):
         verdict = check(name)
         verdict.coverage()
+        verdict.another()
         verdict.statistics()
         if verdict.trace is not None:
             replay(verdict.trace.code)

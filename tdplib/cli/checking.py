@@ -41,6 +41,8 @@ def add(verbs: argparse._SubParsersAction) -> None:
         action="store_true",
         help="which lines and branches are never taken",
     )
+    about = "show N more violations that differ from each other (0: all there are)"
+    verb.add_argument("--another", type=int, metavar="N", help=about)
     verb.add_argument(
         "--statistics", action="store_true", help="states by depth, steps by actor, time"
     )
@@ -81,16 +83,40 @@ def _check(args: argparse.Namespace) -> int:
     )
     line.clear()
     more = {name: getattr(verdict, name)() for name in MORE if getattr(args, name)}
+    others = _others(verdict, args.another)
     if args.json:
-        say_json(verdict_record(verdict) | {name: told.to_dict() for name, told in more.items()})
+        record = verdict_record(verdict) | {name: told.to_dict() for name, told in more.items()}
+        say_json(record | ({"another": [*map(other_record, others)]} if others else {}))
     else:
-        say("\n\n".join([str(verdict), *map(str, more.values())]))
+        say("\n\n".join([str(verdict), *map(str, others), *map(str, more.values())]))
     if args.html:  # of a verdict that holds too: the reader can look for themselves
         write_file(args.html, as_page(verdict))
         args.html = None
     if verdict.trace is not None:
         outputs(args, verdict.trace)
     return EXIT[verdict.status]
+
+
+def _others(verdict: object, most: int | None) -> list:
+    """Return so many other violations, and what is said where there are no more."""
+    found: list = []
+    while most is not None and (most == 0 or len(found) < most):
+        found.append(verdict.another())
+        if found[-1].trace is None:
+            break
+    return found
+
+
+def other_record(other: object) -> dict:
+    """Return another violation as plain data."""
+    trace = other.trace
+    return {
+        "reason": other.reason,
+        "complete": other.complete,
+        "property": trace.broken if trace is not None else None,
+        "schedule": trace.code if trace is not None else None,
+        "trace": trace_record(trace) if trace is not None else [],
+    }
 
 
 def verdict_record(verdict: object) -> dict:

@@ -17,7 +17,7 @@ from ..errors import BadValueError
 from .stepping import Runner
 from .uses import Use, meet, uses
 
-__all__ = ["Arrow", "Needed", "arrows", "needed"]
+__all__ = ["Arrow", "Needed", "arrows", "is_least", "needed"]
 
 NOT_NEEDED = "not needed: the same breaks without this step"
 
@@ -85,6 +85,21 @@ def _fewest(path: tuple[int, ...], breaks: Callable[[list[int]], bool]) -> list[
                 if len(less) < len(kept) and less and less[-1] == kept[-1] and breaks(less):
                     kept, shrinking = less, True
     return kept
+
+
+def is_least(path: tuple[int, ...], breaks: Callable[[list[int]], bool]) -> bool:
+    """
+    Tell whether every step of a path is needed.
+
+    breaks : tells whether the steps with these numbers, from 0, break what the whole path does
+    """
+    kept = list(range(len(path)))
+    for parts in (_actors, _tails, _turns, _singles):
+        for part in parts(path, kept):
+            less = [k for k in kept if k not in part]
+            if less and less[-1] == kept[-1] and breaks(less):
+                return False
+    return True
 
 
 def _actors(path: tuple[int, ...], kept: list[int]) -> Iterator[set[int]]:
