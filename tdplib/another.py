@@ -42,10 +42,9 @@ class Violation:
         steps act on shared memory), and which steps keep their order because they use the same
         thing (see `tdplib.replay.needed.arrows`)
 
-    Only needed steps count (see `tdplib.replay.needed.needed`); of a deadlock those that come to bear
-    on the circle. Actors that run the same function
-    (vCPUs, memslot updates) may change their names, and steps that use nothing in common their
-    order.
+    Only needed steps count (see `tdplib.replay.needed.needed`); of a deadlock those that come to
+    bear on the circle. Actors that run the same function (vCPUs, memslot updates) may change their
+    names, and steps that use nothing in common their order.
     """
 
     property: str
