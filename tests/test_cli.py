@@ -187,6 +187,57 @@ def test_play_judges_and_says_why_when_asked(monkeypatch, capsys):
     assert "Still open: no-warn." in after
 
 
+def played(monkeypatch, capsys, lines, *words):
+    """What `tdplib play` says to each of `lines`; the last is what it says at the end."""
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join([*lines, "quit"]) + "\n"))
+    assert main(["play", *words]) == 0
+    return capsys.readouterr().out.split("\n> ")[1:]
+
+
+def test_play_runs_to_a_line_and_keeps_every_branch(monkeypatch, capsys):
+    lines = ["run a", "run c 131", "run c memslot_update_thread:999", "run c x", "goto 1", "b",
+             "branches", "branch 1", "branch 9", "source c", "reset", "branches"]  # fmt: skip
+    said = played(monkeypatch, capsys, lines, "patch-22-skip-invalid")
+    assert "vCPU 0 has taken 5 steps and is done." in said[0]
+    assert "  5. vCPU 0: " in said[0]
+    assert "update 0 has taken 3 steps and stands at line 131 of memslot_update_thread." in said[1]
+    assert "memslot_update_thread has the lines 127 to 132, not 999" in said[2]
+    assert "run to 'x': expected a line such as 57, or f:57" in said[3]
+    assert "branch 2 is on show, 2 steps\n  branch 1: leaves it after step 1, 8 steps" in said[6]
+    assert "step 1 of 8" in said[7]
+    assert "there is no branch 9 to go back to; there is 2" in said[8]
+    assert "*  129      mutex_lock(kvm.slots_lock)\n   130      kvm_mmu_zap_all_fast" in said[9]
+    assert "step 0 of 0" in said[10]
+    assert "branch 1: from the start, 8 steps" in said[11]
+
+
+def test_play_goes_on_from_a_schedule_and_saves_it(monkeypatch, capsys, tmp_path):
+    code = "patch-22-skip-invalid/default/afb9ae:4b3c"
+    files = [tmp_path / "a.svg", tmp_path / "a.json"]
+    lines = ["code", "c", "branches", "goto 2", *(f"save {file}" for file in files), "save a.png"]
+    said = played(monkeypatch, capsys, lines, "--code", code)
+    assert said[0].startswith(code)
+    assert "zap-complete is broken" in said[1]
+    assert [len(file.read_text()) > 1000 for file in files] == [True, True]
+    assert f"wrote {files[0]}" in said[4]
+    assert "'a.png' ends in '.png'" in said[6]
+    assert said[-1] == "patch-22-skip-invalid/default/afb9ae:2b\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ([], "a protocol, --code CODE or --level N: one of them"),
+        (["v5.18", "--code", "x"], "a protocol, --code CODE or --level N: one of them"),
+        (["--code", "x", "--scenario", "small"], "--code says the scenario too"),
+        (["--level", "1", "--source", "x.py"], "--level says the code too"),
+    ],
+)
+def test_play_is_told_once_what_to_play(capsys, words, told):
+    assert main(["play", *words]) == 2
+    assert told in capsys.readouterr().err
+
+
 def test_play_ends_with_the_input(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.StringIO("a\n"))
     assert main(["play", "v5.18", "--scenario", "small"]) == 0
