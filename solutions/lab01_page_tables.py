@@ -34,6 +34,7 @@ from tdplib.lang.kernel import *
 from tdplib.machine.pagetable import PageTables
 from tdplib.machine.results import FrozenSpteError
 from tdplib.machine.view import describe
+from tdplib.widgets import TableSteps
 from tdplib.words import spte
 from tdplib.words.gfn import FOUR_LEVELS
 
@@ -415,14 +416,16 @@ print(describe(pool, root))
 # %% [markdown]
 # A large page has one set of bits: writable or not, dirty or not, for the whole gigabyte. If KVM
 # must know *which* pages are written, it has to split it. Each split goes one level down, and only
-# where it is needed:
+# where it is needed. (The buttons below go through the three moments, one picture each.)
 
 # %%
-before = pool.snapshot(root)
+moments = [pool.snapshot(root)]
 print("leaves of level", pool.split(root, 0x40005))
+moments.append(pool.snapshot(root))
 print("leaves of level", pool.split(root, 0x40005))
+moments.append(pool.snapshot(root))
 print(describe(pool, root))
-draw.tree(pool, was=before)
+TableSteps(moments, labels=("one page of 1G", "split", "split again"))
 
 # %% [markdown]
 # Change the gfn, split elsewhere, walk to a gfn and see where it ends. Then the other way round: a

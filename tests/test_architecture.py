@@ -63,7 +63,7 @@ LAYERS = {
     "widgets": 9, "widgets._assets": 9, "widgets.game": 9,
     "widgets.interleaver": 9, "widgets.offline": 9,
     "widgets.packing": 9, "widgets.snapshot": 9,
-    "widgets.terms": 9,
+    "widgets.tables": 9, "widgets.terms": 9,
     "labs": 9, "labs.breaking": 9, "labs.build": 9, "labs.detours": 9,
     "labs.cost": 9, "labs.measure": 9,
     "labs.exercise": 9, "labs.guarding": 9,

@@ -219,6 +219,21 @@ def test_what_changed_is_told_with_what_was():
     assert "Nothing drawn here changed." in tree(pool, was=same).alternative
 
 
+def test_a_table_cut_off_stays_in_sight_until_it_is_free():
+    pool, root = one_page()
+    moments = [pool.snapshot(root)]
+    for act in (lambda: pool.zap_root(root), lambda: pool.map(root, 0x40000000), pool.grace_period,
+                lambda: pool.map(root, 0x40000001)):  # fmt: skip
+        act()
+        moments.append(pool.snapshot(root))
+    pictures = tree_frames(moments)
+    assert [one.svg.count(">Δ table 3<") for one in pictures] == [0, 1, 0, 1, 0]
+    assert [one.svg.count(">table 3<") for one in pictures] == [1, 0, 1, 0, 0]
+    assert [one.svg.count(">waiting for RCU<") for one in pictures] == [0, 0, 3, 0, 0]
+    assert "3 tables that waited: freed" in pictures[3].alternative
+    assert [one.svg.count("stroke-dasharray") for one in pictures] == [0, 3, 3, 3, 0]
+
+
 def test_what_the_processor_notes_and_what_holds_a_place_are_shown():
     pool, root = one_page()
     step = pool.walk(root, 0x12345)[-1]

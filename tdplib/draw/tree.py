@@ -182,14 +182,30 @@ def _changes(plan: Plan, moments: list[Tree], n: int) -> str:
     told = told[:_TOLD]
     if gone := [one for path, one in before.tables.items() if path not in now.tables]:
         which = f"{len(gone)} tables were" if len(gone) > 1 else f"table {gone[0].number} was"
-        told.append(f"{which} {_gone(now, before, gone[0].path)}")
+        told.append(f"{which} {_gone(now, gone[0].number)}")
+    if freed := before.waiting - now.waiting:
+        told.append(f"{len(freed)} {'table' if len(freed) == 1 else 'tables'} that waited: freed")
     return f"Changed: {'; '.join(told)}{more}." if told else "Nothing drawn here changed."
 
 
-def _gone(now: Tree, before: Tree, path: Path) -> str:
+def _gone(now: Tree, number: int) -> str:
     """Return what became of a table that the root does not lead to any more."""
-    waits = before.tables[path].number in now.waiting
-    return "cut off, now waiting for RCU" if waits else "cut off, now freed"
+    return "cut off, now waiting for RCU" if number in now.waiting else "cut off, now freed"
+
+
+def _detached(moments: list[Tree], n: int, path: Path) -> tuple[str, str] | None:
+    """Return the name of a table that is gone, and its fate, while there is something to say."""
+    last = next((one for one in reversed(moments[:n]) if path in one.tables), None)
+    if last is None:
+        return None
+    number = last.tables[path].number
+    if last is moments[n - 1]:
+        return f"Δ table {number}", _gone(moments[n], number)
+    if number in moments[n].waiting:
+        return f"table {number}", "waiting for RCU"
+    if number in moments[n - 1].waiting:
+        return f"Δ table {number}", "freed"
+    return None
 
 
 def _covers(now: Tree, level: int, *, short: bool = False) -> str:
@@ -330,11 +346,11 @@ def _draw_table(svg: Svg, layout: _Layout, n: int, path: Path) -> None:
     (x, width), y = layout.columns[len(path)], layout.tops[path]
     table = now.tables.get(path)
     if table is None:
-        if before and path in before.tables:
+        if told := _detached(layout.moments, n, path):
             box = {"rx": 6, "fill": "--bg", "stroke": "--soft", "stroke_dasharray": "5 4"}
             svg.rect(x, y, width, layout.height(path), **box)
-            svg.text(x + 10, y + 16, f"Δ table {before.tables[path].number}", "strong")
-            for k, line in enumerate(wrap(_gone(now, before, path), width - 20, _SIZE)):
+            svg.text(x + 10, y + 16, told[0], "strong")
+            for k, line in enumerate(wrap(told[1], width - 20, _SIZE)):
                 svg.text(x + 10, y + 32 + _LINE * k, line, "small soft")
         return
     fresh = before is not None and path not in before.tables
