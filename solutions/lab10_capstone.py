@@ -435,3 +435,24 @@ labs.predict("lab10.q4", "")
 # It goes on. In 6.9 lookup and put need `mmu_lock` for read only (f5238c2a60f1, dab285e4ec73, 576a15de8d29), and
 # roots are zapped in smaller steps so that others get the lock sooner (8ca983631f3c). Every one of these
 # changes had to answer the questions of this course again.
+
+# %% [markdown]
+# ## 11. The ladder: a game to end with
+#
+# Sixteen wrong versions, from the counter of lab 00 to a posting of the list: the seeded bugs of the course and
+# the slips from the record. *Break it*: choose who moves next until something breaks, in as few steps as the
+# search needed. Nobody judges your steps; there are two nudges to each level, and they count. Your best is
+# kept in a small file on your own machine.
+
+# %%
+from tdplib.widgets import BreakIt, SaveIt
+
+BreakIt(1)
+
+# %% [markdown]
+# *Save it* is the other half: the shortest schedule that breaks a version is on the board, the function in
+# question stands above it. Change one line, or two where par says so, so that no schedule breaks it any more.
+# Code that merely does less does not count as saved.
+
+# %%
+SaveIt(8)
