@@ -27,7 +27,8 @@ LAYERS = {
     "lang.independence": 3, "lang.ir": 3, "lang.kernel": 3, "lang.kernel._stub": 3,
     "lang.kernel.atomics": 3, "lang.kernel.constants": 3, "lang.kernel.locks": 3,
     "lang.kernel.model": 3, "lang.kernel.rcu": 3, "lang.kernel.work": 3, "lang.lower": 3,
-    "lang.parsing": 3, "lang.shape": 3, "lang.source": 3, "lang.symbols": 3, "lang.values": 3,
+    "lang.parsing": 3, "lang.refusals": 3, "lang.shape": 3, "lang.source": 3, "lang.symbols": 3,
+    "lang.values": 3,
     "lang.world": 3,
     # 4: its machine
     "vm": 4, "vm._entry": 4, "vm._field": 4, "vm._list": 4, "vm._lock": 4, "vm._look": 4,

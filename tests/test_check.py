@@ -246,6 +246,20 @@ REFUSED = {
     "endless recursion": (
         f"{NAME}(kvm)", 2, 5, f"`{NAME}` calls itself without a bound", "or use a loop",
     ),
+    "endless recursion by way of the protocol": (
+        "t = 1\nkvm_mmu_zap_all_fast(kvm)\nt = 2", 3, 5,
+        f"`{NAME}` calls itself without a bound", "or use a loop",
+    ),
+    "an atomic operation that is not here": (
+        "atomic_add(1, kvm.ended)", 2, 5, "there is no function `atomic_add`",
+        "one of `atomic_read`, `atomic_set`, `atomic_inc`, ",
+    ),
+    "an atomic operation that is nearly here": (
+        "atomic_incr(kvm.ended)", 2, 5, "there is no function", "did you mean `atomic_inc`?",
+    ),
+    "an operation on a bit": (
+        "set_bit(1, kvm.ended)", 2, 5, "there is no function `set_bit`", "assign the bit-field",
+    ),
     "read before it is set": (
         "if kvm.users_count:\n    t = 1\nkvm.mmu_notifier_seq = t", 4, 5,
         "`t` may be read here before it is set", "set `t` on every path before this line",

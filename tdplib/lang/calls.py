@@ -13,6 +13,7 @@ from . import symbols
 from .errors import nearest
 from .expressions import _value, check_address, check_readable, kind_of
 from .ir import Const, Place, Reg
+from .refusals import refuse_depth, refuse_name
 from .values import KIND_WORDS, MAX_CALL_DEPTH, Value, fits
 
 SIMPLE = {
@@ -90,19 +91,7 @@ def call(self, node: ast.Call, wanted: bool):
             f"`{name}` is used outside a `for`",
             f"write `for root in {name}(kvm.arch.tdp_mmu_roots):`",
         )
-    known = [*self.world.functions, *symbols.PRIMITIVES]
-    hint = nearest(name, known)
-    if name in self.scope.names or name in self.world.constants:
-        self.fail(
-            node, f"`{name}` is not a function", "call a function of this protocol or a primitive"
-        )
-    return self.fail(
-        node,
-        f"there is no function `{name}`",
-        f"did you mean `{hint}`?"
-        if hint
-        else "define it in this cell, or use a primitive of `tdplib.lang.kernel`",
-    )
+    return refuse_name(self, node)
 
 
 # === functions of the units ===
@@ -149,18 +138,7 @@ def run_function(self, node: ast.AST, args: list, name: str | None = None):
     unit, callee = self.world.functions[name]
     caller, statement = self.scope, self.node
     if len(caller.chain) >= MAX_CALL_DEPTH:
-        calls = (*caller.chain, name)
-        again = next((each for each in reversed(calls) if calls.count(each) > 1), None)
-        what = (
-            f"`{again}` calls itself without a bound that can be seen here"
-            if again
-            else "this call is nested too deeply"
-        )
-        self.fail(
-            node,
-            what,
-            "recurse on a number that gets smaller and is tested, such as `level`, or use a loop",
-        )
+        refuse_depth(self, node, (*caller.chain, name))
     self.flush_start()
     for parameter, value in zip(callee.args.args, args, strict=True):
         if isinstance(value.operand, Reg) and not reads(callee, parameter.arg):
