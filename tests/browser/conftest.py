@@ -155,6 +155,16 @@ def host(chromium):
 @pytest.fixture(scope="session")
 def jupyter(tmp_path_factory, chromium):
     """One JupyterLab for all tests that need a real one."""
+    yield from serve(tmp_path_factory, "jupyterlab")
+
+
+@pytest.fixture(scope="session")
+def notebook7(tmp_path_factory, chromium):
+    """One Notebook 7, likewise."""
+    yield from serve(tmp_path_factory, "notebook")
+
+
+def serve(tmp_path_factory, kind):
     notebooks = tmp_path_factory.mktemp("notebooks")
-    with lab.server(tmp_path_factory.mktemp("jupyter"), notebooks) as running:
+    with lab.server(tmp_path_factory.mktemp(kind), notebooks, kind) as running:
         yield running

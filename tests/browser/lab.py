@@ -1,8 +1,8 @@
 """
-Drive a real JupyterLab in Chromium.
+Drive a real JupyterLab, or Notebook 7, in Chromium.
 
 The one rule that makes it reliable: never send Shift+Enter to a page that merely looks ready
-(JupyterLab then asks for a kernel, or drops the run). The server shows its application object to
+(it then asks for a kernel, or drops the run). The server shows its application object to
 the page; here we wait for the notebook, its session and its kernel, and run JupyterLab's commands.
 """
 
@@ -87,6 +87,7 @@ IDLE = """() => { const panel = jupyterapp.shell.currentWidget;
 class Server:
     """A running server: where it is, the folder of its notebooks, its learner's progress file."""
 
+    kind: str
     address: str
     token: str
     notebooks: pathlib.Path
@@ -94,8 +95,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def server(folder: pathlib.Path, notebooks: pathlib.Path):
-    """A JupyterLab of its own, with its settings in `folder`; gives a `Server`."""
+def server(folder: pathlib.Path, notebooks: pathlib.Path, kind: str = "jupyterlab"):
+    """A JupyterLab (or a ``notebook``) with its settings in `folder`; gives a `Server`."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port = found.getsockname()[1]
@@ -117,8 +118,9 @@ def server(folder: pathlib.Path, notebooks: pathlib.Path):
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         "LabApp.extension_manager": "readonly",
         "LabApp.expose_app_in_browser": True,
+        "JupyterNotebookApp.expose_app_in_browser": True,
     }
-    command = [sys.executable, "-m", "jupyterlab", "--allow-root"]
+    command = [sys.executable, "-m", kind, "--allow-root"]
     command += [f"--{name}={value}" for name, value in options.items()]
     news = folder / "config/lab/user-settings/@jupyterlab/apputils-extension"
     news.mkdir(parents=True)
@@ -135,7 +137,7 @@ def server(folder: pathlib.Path, notebooks: pathlib.Path):
     address = f"http://127.0.0.1:{port}"
     try:
         _wait(process, f"{address}/api/status?token={token}", log)
-        yield Server(address, token, notebooks, progress)
+        yield Server(kind, address, token, notebooks, progress)
     finally:
         process.terminate()
         process.wait(30)
@@ -150,7 +152,7 @@ def _wait(process, address, log):
             if process.poll() is not None:
                 break
             time.sleep(0.1)
-    raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()}")
+    raise RuntimeError(f"The server did not start:\n{log.read_text()}")
 
 
 class Notebook:
@@ -159,7 +161,8 @@ class Notebook:
     def __init__(self, page, server, name):
         self.page, self.server, self.name = page, server, name
         page.set_default_timeout(30_000)
-        page.goto(f"{server.address}/lab/tree/{name}?reset&token={server.token}")
+        path = "lab/tree" if server.kind == "jupyterlab" else "notebooks"
+        page.goto(f"{server.address}/{path}/{name}?reset&token={server.token}")
         page.wait_for_function("() => window.jupyterapp", timeout=120_000)
 
     def run_all(self, timeout=240):

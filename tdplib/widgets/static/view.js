@@ -15,7 +15,8 @@
  *   {do: "back" | "forward" | "reset" | "judge"},
  *   {do: "export", kind, view}: answered by the message {file: {name, type, text}, view}.
  * Text reaches the page through text nodes only, so nothing in a board can become markup. There are
- * no element ids, and every listener sits on this widget's own root: two widgets cannot meet.
+ * no element ids, and every listener sits on this widget's own root, or asks first whether the event
+ * is of that root: two widgets cannot meet.
  */
 
 import {
@@ -107,7 +108,9 @@ export class View {
   listen() {
     const { signal } = this.stop;
     this.root.addEventListener("click", (e) => this.click(e), { signal });
-    this.root.addEventListener("keydown", (e) => this.key(e), { signal });
+    // Notebook 7 reads keys at the document, on their way down; so ours are taken before, at the window.
+    const ours = (node) => this.root.contains(node) && !node.matches("input, select, textarea");
+    window.addEventListener("keydown", (e) => { if (ours(e.target)) this.key(e); }, { signal, capture: true });
     this.root.addEventListener("focusin", (e) => this.rove(e.target), { signal });
     this.timeline.listen(signal);
     this.events = { "change:board": () => this.paint(), "change:sources": () => this.renew(),

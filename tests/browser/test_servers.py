@@ -1,0 +1,89 @@
+"""
+The Interleaver on the real servers, JupyterLab and Notebook 7, in real Chromium.
+
+By mouse, by keyboard, faster than the kernel answers; with the kernel restarted, interrupted, busy;
+with an exception in a callback; two in one notebook; saved.
+"""
+
+from __future__ import annotations
+
+import re
+
+import lab
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from test_interleaver_page import expect, step_button
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+IMPORTS = "from tdplib import check\nfrom tdplib.widgets import Interleaver\n"
+
+
+@pytest.fixture(scope="module", params=["jupyter", "notebook7"])
+def server(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def open_cells(server, chromium):
+    """Open a notebook of these cells."""
+    books = []
+
+    def opened(*sources):
+        name = f"servers-{len(list(server.notebooks.iterdir()))}.ipynb"
+        cells = [new_code_cell(source) for source in sources]
+        nbformat.write(new_notebook(cells=cells, metadata=KERNEL), server.notebooks / name)
+        context = chromium.new_context(viewport={"width": 1280, "height": 1000})
+        books.append((context, lab.Notebook(context.new_page(), server, name)))
+        return books[-1][1]
+
+    yield opened
+    for context, book in books:
+        book.end()
+        context.close()
+
+
+def stands_at(player, step):
+    expect(player.locator(".tdp-count")).to_have_text(f"step {step} of {step}")
+
+
+def letters(player):
+    """The steps of the schedule code at the foot, one letter each."""
+    code = player.locator(".tdp-schedule code").first.text_content().rpartition(":")[2]
+    return "".join(who * int(count or 1) for count, who in re.findall(r"(\d*)([a-z])", code))
+
+
+def test_mouse_keys_and_double_speed_and_two_that_never_meet(open_cells):
+    shown = (
+        IMPORTS + 'one, two = Interleaver("lost-update", raw=True), Interleaver("lost-update")\none'
+    )
+    book = open_cells(shown, "two")
+    book.run_all()
+    page = book.page
+    one, two = page.locator(".tdp-il").nth(0), page.locator(".tdp-il").nth(1)
+    stands_at(one, 0)
+    step_button(one, "vCPU 0").click()
+    stands_at(one, 1)
+    page.keyboard.press("b")
+    stands_at(one, 2)
+    page.keyboard.press("Home")
+    expect(one.locator(".tdp-count")).to_have_text("step 0 of 2")
+    page.keyboard.press("End")
+    one.get_by_role("button", name="Reset").click()
+    stands_at(one, 0)
+    # Faster than the kernel answers: nothing is waited for in between.
+    step_button(one, "vCPU 1").dblclick(force=True)
+    page.keyboard.type("ab")
+    step_button(one, "vCPU 0").dblclick(force=True)
+    page.keyboard.press("a")
+    stands_at(one, 7)
+    assert letters(one) == "bbabaaa"
+    expect(one.locator(".tdp-error")).to_have_text("")
+    stands_at(two, 0)
+    step_button(two, "vCPU 1").click()
+    stands_at(two, 1)
+    assert (letters(one), letters(two)) == ("bbabaaa", "b")
+    assert book.errors() == []
+    assert book.cells() == ["code", "code"]
