@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from .replay.schedule import read
+from .replay.apart import apart
+from .replay.schedule import OWN_CODE, read
 from .replay.session import BlockedError, Session
+from .replay.subject import subject
 
 __all__ = ["Compare", "Half", "Turn"]
 
@@ -21,20 +23,23 @@ class Half:
     """
     What one version did in a turn.
 
-    function, line : where it acted; effects : what it did, in words; none where it could not move:
-    then `reason` says why. broken : the property that this broke, or None
+    actions : what it did; none where it could not move: then `reason` says why. broken : the
+        property that this broke, or None
     """
 
-    effects: tuple[str, ...] = ()
-    function: str = ""
-    line: int = 0
+    actions: tuple = ()
     reason: str = ""
     broken: str | None = None
 
     @property
+    def effects(self) -> tuple[str, ...]:
+        """What it did, in words."""
+        return tuple(action.effect for action in self.actions)
+
+    @property
     def words(self) -> str:
         """The whole of it in one line."""
-        said = "; ".join(self.effects) if self.effects else f"cannot move: {self.reason}"
+        said = "; ".join(self.effects) if self.actions else f"cannot move: {self.reason}"
         return said + (f". This breaks {self.broken}" if self.broken else "")
 
 
@@ -69,8 +74,18 @@ class Compare:
 
     Parameters
     ----------
-    first, second : names of two protocols
+    first, second : what to compare, each as `check` takes it: the name of a protocol, or kernel
+        Python of one's own (a function, several, source text, a path) that stands on `base`
     schedule : a schedule code (its scenario is used for both), or a Trace
+    base : the protocol that one's own code stands on; a pair if each has another
+
+    Attributes
+    ----------
+    names, ends : what the two are called, and how they end
+    turns : what each did, turn by turn; difference : the first turn in which they do not do the
+        same, or None
+    apart, apart_at_end : in what the two systems differ after that turn, and at the end
+        (`tdplib.replay.apart.Apart`)
 
     Examples
     --------
@@ -78,26 +93,38 @@ class Compare:
     >>> both = Compare("patch-22-skip-invalid", "v5.18", check("patch-22-skip-invalid").trace)
     >>> both.difference.number, both.ends
     (4, ('breaks zap-complete', 'breaks nothing'))
+    >>> both.apart[0].sentence(*both.names)
+    'in v5.18 root 0 is queued; in patch-22-skip-invalid it is not'
     """
 
-    def __init__(self, first: str, second: str, schedule: object) -> None:
+    def __init__(
+        self,
+        first: object,
+        second: object,
+        schedule: object,
+        *,
+        base: str | tuple[str, str] = "v5.18",
+    ) -> None:
         plan = read(getattr(schedule, "code", schedule))
-        self.names = (first, second)
         self.code = getattr(schedule, "code", schedule)
-        sessions = [Session(name, plan.scenario, _mode=plan.mode) for name in self.names]
+        self.scenario = plan.scenario
+        bases = (base, base) if isinstance(base, str) else tuple(base)
+        about = [subject(*each, plan.scenario) for each in zip((first, second), bases, strict=True)]
+        self.names = _called(about)
+        sessions = [Session(_subject=each, _mode=plan.mode) for each in about]
         known = Session(plan.protocol, plan.scenario, _mode=plan.mode).system.actors
         called = [known[k].name if k < len(known) else f"actor {k}" for k in plan.steps]
-        self.turns = tuple(
-            Turn(number, name, *(_take(session, name) for session in sessions))
-            for number, name in enumerate(called, 1)
-        )
+        turns: list[Turn] = []
+        self.difference, self.apart = None, ()
+        for number, name in enumerate(called, 1):
+            turns.append(Turn(number, name, *(_take(session, name) for session in sessions)))
+            if self.difference is None and not turns[-1].same:
+                self.difference = turns[-1]
+                self.apart = apart(*(session.board() for session in sessions))
+        self.turns = tuple(turns)
+        self.apart_at_end = apart(*(session.board() for session in sessions))
         ends = [session.trace().broken for session in sessions]
         self.ends = tuple(f"breaks {name or 'nothing'}" for name in ends)
-
-    @property
-    def difference(self) -> Turn | None:
-        """The first turn in which they do not do the same, or None."""
-        return next((turn for turn in self.turns if not turn.same), None)
 
     def __str__(self) -> str:
         first, second = self.names
@@ -108,7 +135,10 @@ class Compare:
             for name, words in self._halves(turn):
                 text = f"     {name}: {words}."
                 lines += textwrap.wrap(text, WIDTH, subsequent_indent=" " * 7)
-        return "\n".join([*lines, "", *self._sentences()])
+        lines.append("")
+        for sentence in self._sentences():
+            lines += textwrap.wrap(sentence, WIDTH, subsequent_indent="  ")
+        return "\n".join(lines)
 
     __repr__ = __str__
 
@@ -121,9 +151,9 @@ class Compare:
         if agree:
             yield "both", "; ".join(turn.first.effects[:agree])
         for name, half in zip(self.names, (turn.first, turn.second), strict=True):
-            rest = half.effects[agree:]
-            if rest or not half.effects:
-                yield name, ("then " if agree else "") + replace(half, effects=rest).words
+            rest = half.actions[agree:]
+            if rest or not half.actions:
+                yield name, ("then " if agree else "") + replace(half, actions=rest).words
             else:
                 yield name, "then nothing more"
 
@@ -131,8 +161,27 @@ class Compare:
         turn = self.difference
         same = f"They do the same in all {len(self.turns)} turns."
         yield same if turn is None else f"They differ first in turn {turn.number}, {turn.actor}'s."
+        if turn is not None:
+            yield f"After it {self._told(self.apart)}."
+        if turn not in (None, self.turns[-1]):
+            still = self.apart and self.apart == self.apart_at_end
+            yield f"At the end {'that is still so' if still else self._told(self.apart_at_end)}."
         for name, end in zip(self.names, self.ends, strict=True):
             yield f"{name}: {end} on this path."
+
+    def _told(self, found: tuple) -> str:
+        told = ". ".join(_upper(each.sentence(*self.names)) for each in found)
+        return (
+            f"the two systems differ. {told}"
+            if told
+            else "the two systems differ in nothing that the actors share"
+        )
+
+    def svg(self) -> str:
+        """Return the two beside each other as an SVG picture; `tdplib.draw(compare)` shows it."""
+        from .draw.halves import halves
+
+        return halves(self)
 
     def html(self) -> str:
         """Return a page of its own, without scripts."""
@@ -165,6 +214,18 @@ class Compare:
         return f'<tr class="{kind}">{head}{cells}</tr>'
 
 
+def _called(about: list) -> tuple[str, str]:
+    """Return what the two are called: their protocols, "+code" behind it for one's own code."""
+    names = [each.protocol + (OWN_CODE if each.own is not None else "") for each in about]
+    if names[0] == names[1] and about[0].own is not about[1].own:
+        return f"{names[0]} (first)", f"{names[1]} (second)"
+    return names[0], names[1]
+
+
+def _upper(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
+
+
 def _take(session: Session, name: str) -> Half:
     """Let the actor called `name` take its step, and say what came of it."""
     at = next((k for k, a in enumerate(session.system.actors) if a.name == name), None)
@@ -174,15 +235,15 @@ def _take(session: Session, name: str) -> Half:
         step = session.step(at)
     except BlockedError as error:
         return Half(reason=str(error).partition("cannot move: ")[2])
-    last, broken = step.actions[-1], session.broken()
-    effects = tuple(action.effect for action in step.actions)
-    return Half(effects, last.function, last.line, broken=broken and broken.name)
+    broken = session.broken()
+    return Half(step.actions, broken=broken and broken.name)
 
 
 def _cell(half: Half, agree: int) -> str:
-    if not half.effects:
+    if not half.actions:
         return f'<td class="stuck">cannot move: {html.escape(half.reason)}</td>'
-    where = f"<small>{html.escape(half.function)}, line {half.line}</small>"
+    last = half.actions[-1]
+    where = f"<small>{html.escape(last.function)}, line {last.line}</small>"
     said = "".join(
         f"<li{' class=agree' if k < agree else ''}>{html.escape(effect)}</li>"
         for k, effect in enumerate(half.effects)

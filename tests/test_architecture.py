@@ -48,7 +48,8 @@ LAYERS = {
     "replay.trace": 7, "replay.uses": 7, "replay.why": 7,
     # 8: the facade, and the pictures
     "check": 8, "compare": 8, "ending": 8, "export": 8, "guard": 8, "outlook": 8, "player": 8,
-    "draw._arrows": 8, "background": 8, "watch": 8, "widgets.running": 9, "widgets._answering": 9,
+    "draw._arrows": 8, "draw.halves": 8, "replay.apart": 7,
+    "background": 8, "watch": 8, "widgets.running": 9, "widgets._answering": 9,
     "ladder": 8, "ladder.bests": 8, "ladder.level": 8, "ladder.play": 8, "ladder.saving": 8,
     "ladder.scoring": 8,
     "another": 8, "coverage": 8, "draw.coverage": 8, "statistics": 8, "draw.statistics": 8,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
-__all__ = ["Formatter", "add_verb", "scenario_option", "the_scenario"]
+__all__ = ["Formatter", "add_verb", "name_or_file", "scenario_option", "the_scenario"]
 
 
 class Formatter(argparse.RawDescriptionHelpFormatter):
@@ -32,6 +33,15 @@ def add_verb(
     )
     verb.set_defaults(run=run)
     return verb
+
+
+def name_or_file(what: str) -> str | Path:
+    """Return a protocol's name as it is, and the name of a file as a path."""
+    from tdplib import protocols
+
+    path = Path(what)
+    is_file = what not in protocols.every_name() and (path.suffix == ".py" or path.exists())
+    return path if is_file else what
 
 
 def scenario_option(verb: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tdplib.check import DEFAULT_REDUCTIONS
 from tdplib.cli._say import ProgressLine, say, say_json, write_file
-from tdplib.cli._verbs import add_verb, scenario_option, the_scenario
+from tdplib.cli._verbs import add_verb, name_or_file, scenario_option, the_scenario
 from tdplib.cli.replaying import as_page, outputs, trace_options, trace_record
 from tdplib.watch import words
 
@@ -60,11 +60,11 @@ REDUCTIONS = {
 
 
 def _check(args: argparse.Namespace) -> int:
-    from tdplib import check, protocols
+    from tdplib import check
     from tdplib.errors import BadValueError
 
-    path = Path(args.what)
-    is_file = args.what not in protocols.every_name() and (path.suffix == ".py" or path.exists())
+    what = name_or_file(args.what)
+    is_file = isinstance(what, Path)
     if args.base and not is_file:
         raise BadValueError(f"--base goes with a file; {args.what!r} is a protocol of its own")
     base = args.base or ("v5.18" if is_file else args.what)
@@ -78,9 +78,7 @@ def _check(args: argparse.Namespace) -> int:
         options["properties"] = tuple(args.property)
     if is_file:
         options["base"] = base
-    verdict = check(
-        path if is_file else args.what, progress=lambda *now: line.show(words(*now)), **options
-    )
+    verdict = check(what, progress=lambda *now: line.show(words(*now)), **options)
     line.clear()
     more = {name: getattr(verdict, name)() for name in MORE if getattr(args, name)}
     others = _others(verdict, args.another)

@@ -14,6 +14,7 @@ from tdplib.draw._picture import Picture
 from tdplib.draw._rows import end_words, scenario_words
 from tdplib.draw.board import board_svg, describe_board
 from tdplib.draw.dot import NoGraphvizError, life_dot, render_dot, state_dot
+from tdplib.draw.halves import describe_halves, halves
 from tdplib.draw.page import to_html
 from tdplib.draw.perfetto import to_perfetto
 from tdplib.draw.swimlanes import swimlanes
@@ -28,6 +29,7 @@ __all__ = [
     "board_svg",
     "describe_board",
     "draw",
+    "halves",
     "life_dot",
     "render_dot",
     "scenario_words",
@@ -42,12 +44,13 @@ __all__ = [
 
 def draw(what: object, *, unfold: bool = False, needed: bool = False) -> Picture:
     """
-    Return the picture of a trace, of the trace of a verdict, of a board, or of page tables.
+    Return the picture of a trace, a comparison, a board, or page tables.
 
     Parameters
     ----------
-    what : a `tdplib.replay.Trace`, a `tdplib.check.Verdict` that has one, a board dictionary, or
-        `PageTables` that have one root (see `tree` for more)
+    what : a `tdplib.replay.Trace`, a `tdplib.check.Verdict` that has one, a
+        `tdplib.compare.Compare`, a board dictionary, or `PageTables` that have one root (see
+        `tree` for more)
     unfold : show every action of every step of a trace, private ones too
     needed : grey the steps that what the trace breaks does not need, and join the others by arrows
         where their order matters
@@ -64,9 +67,12 @@ def draw(what: object, *, unfold: bool = False, needed: bool = False) -> Picture
     trace = getattr(what, "trace", what)
     if trace is None:
         raise BadValueError(f"a verdict {what.status!r} has no trace to draw")
+    if hasattr(trace, "turns"):
+        return Picture(halves(trace), describe_halves(trace))
     if not hasattr(trace, "steps"):
         raise BadValueError(
-            f"cannot draw {type(what).__name__}, expected a Trace, Verdict, board or PageTables"
+            f"cannot draw {type(what).__name__}, "
+            "expected a Trace, Verdict, Compare, board or PageTables"
         )
     words = f"{trace.protocol}: {end_words(trace)}, in {len(trace.steps)} steps"
     if not needed:

@@ -9,7 +9,16 @@ from tdplib.draw._svg import CODE_SIZE, text_width, wrap
 from tdplib.properties import PROPERTIES
 from tdplib.protocols import world_names
 
-__all__ = ["Line", "Row", "cast_words", "end_words", "kind_of", "rows_of", "scenario_words"]
+__all__ = [
+    "Line",
+    "Row",
+    "cast_words",
+    "end_words",
+    "kind_of",
+    "rows_of",
+    "scenario_words",
+    "telling",
+]
 
 MOST_ACTIONS = 6
 """Actions shown of one step; the others are counted."""
@@ -111,7 +120,7 @@ def rows_of(trace: object, code: float, effect: float, unfold: bool = False) -> 
     for index, step in enumerate(trace.steps):
         first = not rows or rows[-1].actor != step.actor
         bad = index == len(trace.steps) - 1 and kind_of(trace) == "step"
-        shown = list(range(len(step.actions))) if unfold else _telling(step.actions, bad)
+        shown = list(range(len(step.actions))) if unfold else telling(step.actions, bad)
         row = Row(index, step.actor, first, actions=tuple(step.actions))
         where = None if first else rows[-1].function
         row.lines = _lines(step.actions, shown, where, (code, effect))
@@ -192,13 +201,13 @@ def _lines(
     return lines
 
 
-def _telling(actions: list, breaks: bool) -> list[int]:
+def telling(actions: list, breaks: bool = False) -> list[int]:
     """Choose the actions that tell the story of a step, in order; at least one."""
     ranks = [(_rank(action), place) for place, action in enumerate(actions)]
     if breaks:
         ranks[-1] = (-1, len(actions) - 1)
-    telling = sorted(entry for entry in ranks if entry[0] < _FOLDED) or sorted(ranks)[:1]
-    return sorted(place for _, place in telling[:MOST_ACTIONS])
+    found = sorted(entry for entry in ranks if entry[0] < _FOLDED) or sorted(ranks)[:1]
+    return sorted(place for _, place in found[:MOST_ACTIONS])
 
 
 def _rank(action: object) -> int:
