@@ -22,6 +22,14 @@ LONG = {"code": "v5.18", "scenario": "three-vcpus"}
 BROKEN = "patch-22-skip-invalid"
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A shell that starts the suite in the background has it ignore interrupts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def told(verdict):
     """What must be the same of two verdicts."""
     v = verdict
