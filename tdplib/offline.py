@@ -1,8 +1,8 @@
 """
 `offline`: a verdict or a path as one page that a reader steps through, with no kernel, no network.
 
-Of a small scenario the page carries every state, so that the reader can leave the failing path and
-try other branches.
+The page carries every state of the scenario, so that the reader can leave the failing path and try
+other branches.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def offline(
     Parameters
     ----------
     what : a `tdplib.check.Verdict` or a `tdplib.replay.Trace`
-    most : the most states the page may carry (20,000 unless said); of a larger scenario it shows
+    most : the most states the page may carry (150,000 unless said); of a larger scenario it shows
         the path alone, and says so
     progress : called every so often with the part that is done, 0 to 1
 

@@ -108,6 +108,12 @@ class Outlook:
                 return own
             own = more
 
+    def said_by(self) -> list[np.ndarray]:
+        """Return, of each state in the search's order, what all that is said of it follows from."""
+        graph = self._graph
+        opened = self._open if self.complete else np.zeros(self.states, np.int64)
+        return [graph.steps.astype(np.int64), graph.broken.astype(np.int64), opened]
+
     def _number(self, packed):
         from .search.graph import number_of
 

@@ -16,6 +16,7 @@ from tdplib.replay import board as boards
 from tdplib.replay import trace as traces
 from tdplib.replay.stepping import take
 from tdplib.replay.subject import subject
+from tdplib.replay.uses import uses
 from tdplib.scenarios import vary
 from tdplib.search.explore import Limits, explore
 from tdplib.widgets._assets import STATIC, VIEW
@@ -40,7 +41,7 @@ SMALL = [
 
 
 def entries(made, row):
-    return [made.entries[k] for k in made.entry[row]]
+    return [actor[row] for actor in made.actors]
 
 
 @pytest.mark.parametrize(("protocol", "scenario"), SMALL)
@@ -55,15 +56,17 @@ def test_an_atlas_tells_each_state_and_step_as_if_it_were_the_only_one(protocol,
     rows = range(made.states) if made.states < 3000 else range(0, made.states, 31)
     for row in rows:
         packed = found.arrays.states[row]
-        assert made.worlds[made.world[row]] == boards.state_entries(system, packed)
+        assert made.shared(row) == boards.state_entries(system, packed)
         told = [boards.actor_entry(system, packed, k, 7, "") for k in range(len(system.actors))]
         assert entries(made, row) == told
         steps = made.steps(row)
         assert list(steps) == [a["index"] for a in told if a["status"] == "ready"]
         for actor, edge in steps.items():
             taken = take(system, packed, actor, 7)
-            tale = made.tales[made.tale[edge]]
+            tale = made.tales[edge]
             assert tale.actions == traces.tell(system, actor, taken, lambda *_: ())
+            told = [use for each in taken.happened for use in uses(system, actor, each)]
+            assert tale.uses == tuple(dict.fromkeys(told))
             assert tale.advice == taken.advice
             target = made.target[edge]
             assert made.broken[target] == (
@@ -74,7 +77,7 @@ def test_an_atlas_tells_each_state_and_step_as_if_it_were_the_only_one(protocol,
                 continue
             before = taken.happened[-1].before
             why = "a property is broken: the path ends here"
-            assert made.worlds[made.world[target]] == boards.state_entries(system, before)
+            assert made.shared(target) == boards.state_entries(system, before)
             assert entries(made, target) == [
                 boards.actor_entry(system, before, k, 7, why) for k in range(len(system.actors))
             ]

@@ -1,8 +1,8 @@
-"""Making an atlas: search, then tell each state and each step that differs from those before."""
+"""Making an atlas: search, then tell each part of a state, and each step, that is like no other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,18 +11,19 @@ from ..errors import TdplibError
 from ..outlook import Outlook, judge_end, judge_state
 from ..replay import board as boards
 from ..replay.session import Session
-from ..replay.stepping import take
+from ..replay.stepping import Taken, take
 from ..replay.subject import Subject
 from ..replay.trace import Action, tell
 from ..replay.uses import Use, uses
-from ..vm import codes
-from .rows import numbered, own_bits, shared_bits
+from ..vm import codes as c
+from .rows import Rows, alike, first_of
 
-__all__ = ["MOST_STATES", "Atlas", "Tale", "TooLargeError", "atlas"]
+__all__ = ["MOST_STATES", "Atlas", "Column", "Tale", "TooLargeError", "atlas"]
 
-MOST_STATES = 20_000
+MOST_STATES = 150_000
 """A scenario with more states gets no atlas unless more are asked for."""
 BROKEN = "a property is broken: the path ends here"
+Progress = Callable[[float], None]
 
 
 class TooLargeError(TdplibError):
@@ -43,6 +44,17 @@ class Tale:
 
 
 @dataclass(frozen=True)
+class Column:
+    """One value for each row: `values` has each distinct one, `numbers` which of them it is."""
+
+    values: list
+    numbers: np.ndarray
+
+    def __getitem__(self, row: int) -> object:
+        return self.values[self.numbers[row]]
+
+
+@dataclass(frozen=True)
 class Atlas:
     """
     Every state of a scenario, and every step, in words.
@@ -54,41 +66,42 @@ class Atlas:
     ----------
     session : a session of the scenario, at its start
     complete : every state was visited, and no bound was met
-    states : how many rows are states that were visited
-    first, actor, target, tale : the steps from row `s` are `first[s]` .. `first[s + 1]` - 1; of
-        each who takes it, to which row, and its number in `tales`
-    broken : of each row the property that is broken there, or None
-    ended : of each row why no step can follow, or "" (then somebody can move, or all is said by
-        the entries of the actors)
-    world, worlds : of each row the number of its shared state; those states, as in a Board
-    kinds : of each shared state what each page slot is: "root", "table", or "" for neither
-    entry, entries : of each row and actor the number of the actor's entry in a Board; the entries
-    judged : of each row what `tdplib.outlook.judge` says of it, without its `steps`
-    leads_to : of each row what the judge says of a step that leads there, or None of the start
+    states, rows : how many rows are states that were visited, how many there are
+    first, actor, target : the steps from row `s` are `first[s]` .. `first[s + 1]` - 1; of each who
+        takes it, and to which row
+    tales : of each step what is told of it, a `Tale`
+    roots : of each page slot the root (or table) in it, as in a Board, or None
+    parts : the other parts of a Board that all share, by name
+    kinds : what each page slot is: "root", "table", or "" for neither
+    actors : of each actor its entry in a Board
+    broken : the property that is broken, or None
+    ended : why no step can follow, or "" (then somebody can move, or the actors' entries say all)
+    judged : what `tdplib.outlook.judge` says, without its `steps`
+    leads_to : what the judge says of a step that leads here; None of the start
     """
 
     session: Session
     complete: bool
     states: int
+    rows: int
     first: np.ndarray
     actor: np.ndarray
     target: np.ndarray
-    tale: np.ndarray
-    tales: list[Tale]
-    broken: list[str | None]
-    ended: list[str]
-    world: np.ndarray
-    worlds: list[dict]
-    kinds: list[list[str]]
-    entry: np.ndarray
-    entries: list[dict]
-    judged: list[dict]
-    leads_to: list[dict | None]
+    tales: Column
+    roots: list[Column]
+    parts: dict[str, Column]
+    kinds: Column
+    actors: list[Column]
+    broken: Column
+    ended: Column
+    judged: Column
+    leads_to: Column
 
-    @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        return len(self.broken)
+    def shared(self, row: int) -> dict:
+        """Return the parts of a Board that show the state itself."""
+        roots = [slot[row] for slot in self.roots]
+        return {"roots": [root for root in roots if root is not None],
+                **{name: part[row] for name, part in self.parts.items()}}  # fmt: skip
 
     def steps(self, row: int) -> dict[int, int]:
         """Return the steps from a row: actor -> number of the step."""
@@ -97,11 +110,7 @@ class Atlas:
 
 
 def atlas(
-    subject: Subject,
-    mode: int = 7,
-    *,
-    most: int = MOST_STATES,
-    progress: Callable[[float], None] | None = None,
+    subject: Subject, mode: int = 7, *, most: int = MOST_STATES, progress: Progress | None = None
 ) -> Atlas:
     """
     Return the atlas of a subject.
@@ -122,7 +131,7 @@ def atlas(
     --------
     >>> from tdplib.replay import Session
     >>> made = atlas(Session("lost-update").subject)
-    >>> made.states, made.broken[made.states:]
+    >>> made.states, [made.broken[row] for row in range(made.states, made.rows)]
     (27, ['no-warn', 'no-warn'])
     """
     from ..search.explore import Limits, Reductions, explore
@@ -132,157 +141,243 @@ def atlas(
     found = explore(subject.system, reductions=on, limits=Limits(states=most + 1))
     if found.states > most:
         raise TooLargeError(most)
-    known = graph(found)
-    maker = _Maker(
-        Session(_subject=subject, _mode=mode), found, known, progress or (lambda _: None)
-    )
-    return maker.make(Outlook(found.complete, found.states, found, known))
+    session, known = Session(_subject=subject, _mode=mode), graph(found)
+    outlook = Outlook(found.complete, found.states, found, known)
+    return _Maker(session, found, known, progress or (lambda part: None)).make(outlook)
 
 
 class _Maker:
     """Fills the fields of an atlas, one after the other."""
 
-    def __init__(self, session: Session, found: object, graph: object, progress: Callable):
+    def __init__(self, session: Session, found: object, graph: object, progress: Progress):
         self.session, self.system, self.graph = session, session.system, graph
-        self.visited = found.arrays.states[: found.states]
-        self.rows = [*self.visited]
+        self.visited = Rows(self.system, found.arrays.states[: found.states])
+        self.places = found.arrays.places
+        self.sources = np.repeat(np.arange(found.states), np.diff(graph.first))
+        self.target = graph.target.astype(np.int64)
         self.progress = progress
-        self.ends = {at: codes.PROPERTIES[k] for at, k in enumerate(graph.broken.tolist())
-                     if graph.steps[at] == 0}  # fmt: skip
-        self.ended: dict[int, tuple[str, object]] = {}
-        """Row -> why no step follows, and the property that was broken, or None."""
+        self.ends: list[tuple[np.ndarray, str, object]] = []
+        """The rows behind those that were visited: the state, why it ends, what is broken."""
 
     def make(self, outlook: Outlook) -> Atlas:
-        tale, tales, target = self.all_steps()
-        rows = np.array(self.rows)
-        own = own_bits(self.system, rows)
-        world = shared_bits(self.system, rows, own)
-        worlds, kinds = self.all_worlds(rows, world)
-        entry, entries = self.all_entries(rows, own, world)
-        judged, leads_to = self.all_judged(outlook, target)
-        first = np.append(self.graph.first, np.full(len(self.ended), target.size))
-        broken = [self.broken(row) for row in range(len(rows))]
-        ended = [""] * len(self.visited) + [reason for reason, _ in self.ended.values()]
+        tales = self.all_tales()
+        self.progress(0.5)
+        added = np.array([row for row, _, _ in self.ends], np.int64)
+        shape = (len(self.ends), self.visited.packed.shape[1])
+        self.rows = Rows(self.system, np.concatenate([self.visited.packed, added.reshape(shape)]))
+        roots, parts = self.all_parts()
+        self.progress(0.7)
+        kinds = self.told(list(self.roles(self.rows)), self.kinds_of)
+        ended = _column([""] * self.visited.size + [reason for _, reason, _ in self.ends])
+        actors = list(self.all_actors(ended, parts["locks"].numbers))
+        self.progress(0.9)
+        first = np.append(self.graph.first, np.full(len(self.ends), self.target.size))
         return Atlas(
-            self.session, outlook.complete, len(self.visited), first, self.graph.actor, target,
-            tale, tales, broken, ended, world, worlds, kinds, entry, entries, judged, leads_to,
+            self.session, outlook.complete, self.visited.size, self.rows.size, first,
+            self.graph.actor, self.target, tales, roots, parts, kinds, actors, self.all_broken(),
+            ended, self.all_judged(outlook), self.all_leads(outlook),
         )  # fmt: skip
 
-    def broken(self, row: int) -> str | None:
-        if row in self.ended:
-            return self.ended[row][1] and self.ended[row][1].name
-        return self.ends.get(row)
+    # -- steps -----------------------------------------------------------------------------
 
-    def all_steps(self) -> tuple[np.ndarray, list[Tale], np.ndarray]:
+    def all_tales(self) -> Column:
         """Tell every step; give each that breaks something or meets a bound a row to lead to."""
-        graph, target = self.graph, self.graph.target.copy()
-        own = own_bits(self.system, self.visited)
-        shared = shared_bits(self.system, self.visited, own)
-        tale, tales, known = np.zeros(target.size, np.int64), {}, {}
+        numbers, told = np.zeros(self.target.size, np.int64), {}
+        goes = self.target >= 0
+        for actor in range(len(self.system.actors)):
+            mine = np.flatnonzero(goes & (self.graph.actor == actor))
+            keys = alike(list(self.looked_at(actor, mine)), mine.size)
+            known = [self.taken(actor, self.sources[mine[at]]) for at in first_of(keys)]
+            tales = [told.setdefault(self.tale(actor, each), len(told)) for each in known]
+            numbers[mine] = np.array(tales, np.int64)[keys] if tales else 0
         ends: dict[tuple, int] = {}
-        for row in range(len(self.visited)):
-            if row % 256 == 0:
-                self.progress(0.6 * row / len(self.visited))
-            for edge in range(int(graph.first[row]), int(graph.first[row + 1])):
-                actor = int(graph.actor[edge])
-                key = actor, int(own[row, actor]), int(shared[row])
-                if key not in known or target[edge] < 0:
-                    taken = take(self.system, self.visited[row], actor, self.session.mode)
-                    if target[edge] < 0:
-                        target[edge] = self.end(taken, ends)
-                    known[key] = tales.setdefault(self.tale(actor, taken), len(tales))
-                tale[edge] = known[key]
-        return tale, list(tales), target
+        for edge in np.flatnonzero(~goes):
+            actor = int(self.graph.actor[edge])
+            taken = self.taken(actor, self.sources[edge])
+            numbers[edge] = told.setdefault(self.tale(actor, taken), len(told))
+            self.target[edge] = self.end(taken, ends)
+        return Column(list(told), numbers)
 
-    def tale(self, actor: int, taken: object) -> Tale:
+    def looked_at(self, actor: int, edges: np.ndarray) -> Iterator[np.ndarray]:
+        """
+        Give what the words for an actor's steps depend on, a column each.
+
+        The search's memory knows which bits an action from a place reads, and what it asks of
+        those around (see `vm._memo`). The old value of what it writes is told too.
+        """
+        rows, sources = self.visited, self.sources[edges]
+        im, width = self.system.image.im, rows.packed.shape[1]
+        stops = rows.stop(rows.packed, actor)[sources]
+        before, after = rows.packed[sources], rows.packed[self.target[edges]]
+        count = int(stops.max(initial=0)) + 1
+        memo = int(im[int(im[c.H_ACTOR]) + actor * c.ACTOR + c.A_MEMO])
+        places = self.places.reshape(-1, 2 + width)[memo : memo + count]
+        asked = places[:, 1 : 1 + width].copy()
+        np.bitwise_or.at(asked, stops, before ^ after)
+        yield rows.own[actor][sources]
+        yield from (role[sources] for role in self.roles(rows))
+        for word in range(width):
+            yield before[:, word] & (asked[:, word] & rows.field_bits[word])[stops]
+        for other, seen in enumerate(rows.shown("all")):
+            matters = (asked & rows.block_bits[other]).any(axis=1)[stops]
+            yield np.where(matters & (other != actor), seen[sources], -1)
+        yield rows.around()[actor][sources] & places[stops, 1 + width]
+
+    def taken(self, actor: int, row: int) -> Taken:
+        return take(self.system, self.visited.packed[row], actor, self.session.mode)
+
+    def tale(self, actor: int, taken: Taken) -> Tale:
         actions = tell(self.system, actor, taken, lambda system, happened: ())
         used = [use for each in taken.happened for use in uses(self.system, actor, each)]
         return Tale(actions, tuple(dict.fromkeys(used)), taken.advice)
 
-    def end(self, taken: object, ends: dict[tuple, int]) -> int:
+    def end(self, taken: Taken, ends: dict[tuple, int]) -> int:
         """Return the row of the state in which a step stops short."""
         reason = BROKEN if taken.broken else f"a bound of the model is met ({taken.bound})"
         before = taken.happened[-1].before
         key = before.tobytes(), reason, taken.broken and taken.broken.name
         if key not in ends:
-            ends[key] = len(self.rows)
-            self.ended[len(self.rows)] = reason, taken.broken
-            self.rows.append(before)
+            ends[key] = self.visited.size + len(self.ends)
+            self.ends.append((before, reason, taken.broken))
         return ends[key]
 
-    def all_worlds(self, rows: np.ndarray, world: np.ndarray) -> tuple[list[dict], list[list[str]]]:
-        """Return the shared states, equal parts the same object; and of each its slots' kinds."""
-        kept: dict[str, object] = {}
-        found, kinds, nothing = [], [], [""] * self.system.pages
-        for number, at in enumerate(np.unique(world, return_index=True)[1]):
-            if number % 256 == 0:
-                self.progress(0.6 + 0.2 * at / len(rows))
-            parts = boards.state_entries(self.system, rows[at])
-            found.append({name: _same(part, kept) for name, part in parts.items()})
-            kinds.append(boards.slot_kinds(self.system, rows[at], nothing))
-        return found, kinds
+    # -- states ----------------------------------------------------------------------------
 
-    def all_entries(
-        self, rows: np.ndarray, own: np.ndarray, world: np.ndarray
-    ) -> tuple[np.ndarray, list[dict]]:
+    def told(self, columns: list[np.ndarray], tell: Callable[[int], object]) -> Column:
+        """Return what `tell` says of each row; it is asked of one of those alike in `columns`."""
+        numbers = alike(columns, self.rows.size)
+        values = [tell(int(at)) for at in first_of(numbers)]
+        return _renumbered(values, numbers)
+
+    def roles(self, rows: Rows) -> Iterator[np.ndarray]:
+        """Give what the names of pages depend on: with two levels their role words."""
+        if self.system.levels > 1:
+            yield from rows.fields("page", "role")
+
+    def all_parts(self) -> tuple[list[Column], dict[str, Column]]:
+        """Return the roots, a column for each page slot, and the other parts of a Board."""
+        rows, known = self.rows, {}
+
+        def entries(row: int) -> dict:
+            if row not in known:
+                known[row] = boards.state_entries(self.system, rows.packed[row])
+            return known[row]
+
+        def root(page: int) -> Callable[[int], object]:
+            return lambda row: next((r for r in entries(row)["roots"] if r["index"] == page), None)
+
+        holds, listed = (
+            list(rows.shown("hold")),
+            [*rows.fields("model"), *rows.fields("page", "next")],
+        )
+        named = list(self.roles(self.rows))
+        tables = list(rows.fields("page", "spt")) if named else []
+        around = [*listed, *named, *tables, *rows.shown("running"), *rows.fields("vcpu", "root")]
+        gfns = range(self.system.entries**self.system.levels)
+        known_parts = {
+            "list": listed,
+            "queue": listed,
+            "locks": holds,
+            "requests": list(rows.fields("vcpu", "requests")),
+            "tlb": list(rows.fields("vcpu", *(f"tlb{gfn}" for gfn in gfns))),
+            "rcu": [*holds, *rows.shown("grace"), *rows.fields("page", "state")],
+            "kvm": [*rows.fields("kvm"), *named],
+        }
+        whole = [*holds, *around, *rows.shown("grace")]
+        whole += [each for owner in ("page", "vcpu", "kvm") for each in rows.fields(owner)]
+        slots = range(self.system.pages)
+        roots = [self.told([*rows.fields("page", obj=p), *around], root(p)) for p in slots]
+        names = [name for name in entries(0) if name != "roots"]
+        parts = {
+            name: self.told(known_parts.get(name, whole), lambda row, name=name: entries(row)[name])
+            for name in names
+        }
+        return roots, parts
+
+    def kinds_of(self, row: int) -> list[str]:
+        nothing = [""] * self.system.pages
+        return boards.slot_kinds(self.system, self.rows.packed[row], nothing)
+
+    def all_actors(self, ended: Column, locks: np.ndarray) -> Iterator[Column]:
         """
-        Return each actor's entry in each row.
+        Give each actor's entry in a Board.
 
-        Where it can move it depends on the actor's own bits; else also on whom it waits for; and
-        always on the roots' names where tables are named too.
+        It depends on the actor's own bits; where it cannot move also on whom it waits for.
         """
-        entry, kept, entries = np.zeros(own.shape, np.int64), {}, []
-        moves = np.zeros(own.shape, np.bool_)
-        sources = np.repeat(np.arange(len(self.visited)), np.diff(self.graph.first))
-        moves[sources, self.graph.actor] = True
-        ended = np.zeros(len(rows), np.int64)
-        reasons = [""]
-        for row, (reason, _) in self.ended.items():
-            if reason not in reasons:
-                reasons.append(reason)
-            ended[row] = reasons.index(reason)
-        for actor in range(own.shape[1]):
-            alone = (moves[:, actor] | (ended > 0)) & (self.system.levels == 1)
-            around = np.where(alone, -1, world)
-            alike = numbered(np.stack([own[:, actor], moves[:, actor], ended, around], axis=1))
-            made = []
-            for at in np.unique(alike, return_index=True)[1]:
-                reason = reasons[ended[at]]
-                told = boards.actor_entry(self.system, rows[at], actor, self.session.mode, reason)
-                key = repr(told)
-                if key not in kept:
-                    kept[key] = len(entries)
-                    entries.append(told)
-                made.append(kept[key])
-            entry[:, actor] = np.array(made)[alike]
-            self.progress(0.8 + 0.15 * actor / own.shape[1])
-        return entry, entries
+        for actor, own in enumerate(self.rows.own):
+            moves = np.zeros(self.rows.size, np.bool_)
+            moves[self.sources[self.graph.actor == actor]] = True
+            waits = np.where(moves | (ended.numbers > 0), -1, locks)
 
-    def all_judged(
-        self, outlook: Outlook, target: np.ndarray
-    ) -> tuple[list[dict], list[dict | None]]:
-        """Return what is said of each row, and of a step that leads there."""
-        judged, kept = [], {}
-        leads_to: list[dict | None] = [None] * len(self.rows)
-        for row, packed in enumerate(self.visited):
-            told = judge_state(outlook, packed, self.visited[0])
-            steps = told.pop("steps")
-            for edge in range(int(self.graph.first[row]), int(self.graph.first[row + 1])):
-                leads_to[target[edge]] = _same(steps[int(self.graph.actor[edge])], kept)
-            judged.append(_same(told, kept))
-        for _reason, broken in self.ended.values():
+            def entry(row: int, actor: int = actor) -> dict:
+                packed, why = self.rows.packed[row], ended[row]
+                return boards.actor_entry(self.system, packed, actor, self.session.mode, why)
+
+            yield self.told([own, moves, ended.numbers, waits, *self.roles(self.rows)], entry)
+
+    def all_broken(self) -> Column:
+        names = np.where(self.graph.steps == 0, self.graph.broken, -1).tolist()
+        broken = [c.PROPERTIES[k] if k >= 0 else None for k in names]
+        return _column(broken + [found and found.name for _, _, found in self.ends])
+
+    # -- judgements ------------------------------------------------------------------------
+
+    def all_judged(self, outlook: Outlook) -> Column:
+        """Return what is said of each row."""
+        packed = self.visited.packed
+
+        def judge(row: int) -> dict:
+            told = judge_state(outlook, packed[row], packed[0])
+            return {key: value for key, value in told.items() if key != "steps"}
+
+        numbers = alike(outlook.said_by(), self.visited.size)
+        values = [judge(int(at)) for at in first_of(numbers)]
+        rows = [values[k] for k in numbers]
+        for _, _, broken in self.ends:
             told = judge_end(broken)
-            told.pop("steps")
-            judged.append(_same(told, kept))
-        return judged, leads_to
+            rows.append({key: value for key, value in told.items() if key != "steps"})
+        return _column(rows)
+
+    def all_leads(self, outlook: Outlook) -> Column:
+        """Return what is said of a step that leads to each row."""
+        start = self.visited.packed[0]
+        said = [np.append(each, np.full(len(self.ends), -2)) for each in outlook.said_by()]
+        reasons = _column(
+            [None] * self.visited.size + [(why, b and b.name) for _, why, b in self.ends]
+        )
+        numbers = alike([*said, reasons.numbers], self.rows.size)
+        led = np.full(self.rows.size, -1)
+        led[self.target] = np.arange(self.target.size)  # some step that leads there
+
+        def leads(number_at: int) -> dict | None:
+            edge = led[number_at]
+            row = self.sources[edge]
+            told = judge_state(outlook, self.visited.packed[row], start)["steps"]
+            return told[int(self.graph.actor[edge])]
+
+        values: list[dict | None] = [None] * (int(numbers.max()) + 1)
+        for at in np.flatnonzero(led >= 0):
+            if values[numbers[at]] is None:
+                values[numbers[at]] = leads(int(at))
+        return _renumbered(values, numbers)
 
 
-def _same(part: object, kept: dict[str, object]) -> object:
-    """Return `part`, each list or dictionary in it that equals one seen before as that one."""
-    if isinstance(part, dict):
-        part = {key: _same(value, kept) for key, value in part.items()}
-    elif isinstance(part, list):
-        part = [_same(value, kept) for value in part]
-    else:
-        return part
-    return kept.setdefault(repr(part), part)
+def _column(items: list) -> Column:
+    """Return a column of items; equal ones are one value."""
+    return _renumbered(items, np.arange(len(items)))
+
+
+def _renumbered(values: list, numbers: np.ndarray) -> Column:
+    """Return the column in which equal values have one number, in the order of their rows."""
+    kept: dict[str, int] = {}
+    found, same = [], {}
+    order = np.argsort(first_of(numbers), kind="stable") if len(values) else ()
+    for number in order:
+        value = values[number]
+        key = same.get(id(value)) or repr(value)
+        if key not in kept:
+            kept[key] = len(found)
+            found.append(value)
+        same[id(value)] = key
+    place = np.array([kept[same[id(value)]] for value in values], np.int64)
+    return Column(found, place[numbers] if len(values) else np.zeros(0, np.int64))

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Why", "why"]
+__all__ = [
+    "Why", "grace_lines", "lock_lines", "move_line", "property_lines", "root_lines", "why",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,12 @@ def why(board: Mapping[str, Any], judged: Mapping[str, Any] | None = None) -> Wh
     judged : what `tdplib.outlook.judge` says of the same state; without it nothing is said of what
         can still break
     """
-    held = [*_locks(board), *_roots(board), *_grace(board)]
-    return Why(tuple(held), tuple(_moves(board)), tuple(_properties(board, judged)))
+    held = [*lock_lines(board), *root_lines(board), *grace_lines(board)]
+    return Why(tuple(held), tuple(_moves(board)), tuple(property_lines(board, judged)))
 
 
-def _locks(board: Mapping[str, Any]) -> Iterator[str]:
+def lock_lines(board: Mapping[str, Any]) -> Iterator[str]:
+    """Give a sentence for each actor that holds locks, for the free ones, for RCU readers."""
     for actor in board["actors"]:
         name, mine = actor["name"], []
         for lock in board["locks"]:
@@ -54,7 +57,8 @@ def _locks(board: Mapping[str, Any]) -> Iterator[str]:
         yield f"{_and(readers)} {'is' if len(readers) == 1 else 'are'} inside an RCU reader."
 
 
-def _roots(board: Mapping[str, Any]) -> Iterator[str]:
+def root_lines(board: Mapping[str, Any]) -> Iterator[str]:
+    """Give a sentence for each root of which there is something to say."""
     uses = board["uses"]
     for root in board["roots"]:
         if root["state"] == "freed":
@@ -74,7 +78,8 @@ def _roots(board: Mapping[str, Any]) -> Iterator[str]:
             yield f"{root['name']} {_and(said)}."
 
 
-def _grace(board: Mapping[str, Any]) -> Iterator[str]:
+def grace_lines(board: Mapping[str, Any]) -> Iterator[str]:
+    """Give a sentence for each root that RCU is to free."""
     names = {root["index"]: root["name"] for root in board["roots"]}
     for entry in board["rcu"]["pending"]:
         root = names.get(entry["root"], f"root {entry['root']}")
@@ -84,15 +89,20 @@ def _grace(board: Mapping[str, Any]) -> Iterator[str]:
             yield f"{root} is to be freed; no RCU reader is in the way."
 
 
+def move_line(actor: Mapping[str, Any], broken: bool) -> str:
+    """Return what is to be said of an actor that waits or can move; "" for nothing."""
+    name, status = actor["name"], actor["status"]
+    if status == "ready":
+        return f"{name} can move; next: {actor['next']}."
+    if status == "done":
+        return f"{name} is done: its function has returned."
+    return (
+        "" if broken and not actor["reason"].startswith("waits") else f"{name} {actor['reason']}."
+    )
+
+
 def _moves(board: Mapping[str, Any]) -> Iterator[str]:
-    for actor in board["actors"]:
-        name, status = actor["name"], actor["status"]
-        if status == "ready":
-            yield f"{name} can move; next: {actor['next']}."
-        elif status == "done":
-            yield f"{name} is done: its function has returned."
-        elif not board["broken"] or actor["reason"].startswith("waits"):
-            yield f"{name} {actor['reason']}."
+    yield from filter(None, (move_line(each, bool(board["broken"])) for each in board["actors"]))
     if board["broken"]:
         yield "Nobody moves any more: the path ends where a property is broken."
     statuses = [actor["status"] for actor in board["actors"]]
@@ -100,7 +110,8 @@ def _moves(board: Mapping[str, Any]) -> Iterator[str]:
         yield "Nobody can move."
 
 
-def _properties(board: Mapping[str, Any], judged: Mapping[str, Any] | None) -> Iterator[str]:
+def property_lines(board: Mapping[str, Any], judged: Mapping[str, Any] | None) -> Iterator[str]:
+    """Give sentences on how the properties stand; `judged` as for `why`."""
     broken = board["broken"]
     if broken:
         yield f"{broken['property']} is broken: {broken['sentence']}"

@@ -36,6 +36,8 @@ _THEME = re.compile(r"^\[data-jp-theme[^\n]*\n|<desc>.*?</desc>\n", re.MULTILINE
 """What of an SVG means nothing in an ``<img>`` that has the description as its alternative."""
 NEEDED_LIMIT = 120
 """Of a longer timeline it is not worked out which steps what it breaks needs: it takes too long."""
+QUICK_STATES = 20_000
+"""The page that a click saves carries no more states: nobody waits for ten seconds at a button."""
 
 
 class Interleaver(anywidget.AnyWidget):
@@ -322,7 +324,7 @@ class Interleaver(anywidget.AnyWidget):
 
     def _export(self, kind: Any, view: Any) -> None:
         """Send the timeline as a file to the one view that asked for it."""
-        made = file_of(kind, self._player.trace(), self._greyed(), _page)
+        made = file_of(kind, self._player.trace(), self._greyed(), _quick_page)
         self.send({"file": vars(made), "view": view})
         self.set_trait("error", "")
 
@@ -358,6 +360,12 @@ def _page(trace: Any) -> str:
     from tdplib.widgets.offline import page  # late: it brings the search with it
 
     return page(trace)
+
+
+def _quick_page(trace: Any) -> str:
+    from tdplib.widgets.offline import page
+
+    return page(trace, most=QUICK_STATES)
 
 
 def _line(to: Any) -> To | None:

@@ -1,9 +1,9 @@
 """
 A failure as one page that needs no kernel and no network, and can be left for other branches.
 
-The page carries the whole graph of a small scenario (see `tdplib.atlas`), the Interleaver's own
-view, and a stand-in for the kernel (``static/player.js``). Its picture and its text show without
-JavaScript too. Of a scenario with more states it is the plain page of `tdplib.draw`, which says so.
+The page carries the whole graph of a scenario (see `tdplib.atlas`), the Interleaver's own view, and
+a stand-in for the kernel (``static/player.js``). Its picture and its text show without JavaScript
+too. Of a scenario with too many states it is the plain page of `tdplib.draw`, which says so.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from tdplib.draw import scenario_words, swimlanes, to_html
 from tdplib.draw._svg import escape
 from tdplib.errors import BadValueError
 from tdplib.protocols import row, world_names
-from tdplib.replay.trace import counted
 from tdplib.widgets._assets import VIEW, module, style
 from tdplib.widgets.packing import pack
 
@@ -66,21 +65,17 @@ def page(
     if plan.states is not None and plan.states > most:
         return _without_graph(plan, f"{plan.states:,}", most)
     try:
-        made = atlas(plan.subject, plan.mode, most=most, progress=_part(progress, 0, 0.8))
+        made = atlas(plan.subject, plan.mode, most=most, progress=progress)
     except TooLargeError:
         return _without_graph(plan, f"more than {most:,}", most)
     paths = [_path(trace) for trace in plan.traces]
-    data = pack(made, {"paths": paths}, _part(progress, 0.8, 0.2))
+    data = pack(made, {"paths": paths})
     return "\n".join(_parts(plan, made, base64.b64encode(data).decode()))
 
 
 def title(what: Any) -> str:
     """Return the heading of the page of a verdict or a trace."""
     return _plan(what).heading
-
-
-def _part(progress: Callable | None, start: float, size: float) -> Callable[[float], None]:
-    return (lambda done: progress(start + size * done)) if progress else (lambda done: None)
 
 
 def _plan(what: Any) -> _Plan:
@@ -143,12 +138,15 @@ def _without_graph(plan: _Plan, states: str, most: int) -> str:
         f"carries the others too only up to {most:,}. Of a smaller scenario, such as small, the "
         "page lets you leave the path and try other branches."
     )
+    if most < MOST_STATES:
+        command = f"tdplib replay {plan.traces[0].code} --html FILE"
+        note += f" So does the one that this writes, up to {MOST_STATES:,} states: {command}"
     return to_html(plan.traces[0], note=note)
 
 
 def _parts(plan: _Plan, made: Any, data: str) -> Iterator[str]:
     """Give the page, part after part."""
-    count = counted(made.states, "state")
+    count = f"{made.states:,} state{'' if made.states == 1 else 's'}"
     carried = (
         f"The page carries all {count} of the scenario, and every step between them."
         if made.complete

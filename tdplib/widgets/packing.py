@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from tdplib.atlas.rows import alike, first_of
 from tdplib.export import links
 from tdplib.properties import find
 from tdplib.replay.board import changed
@@ -23,31 +24,11 @@ from tdplib.replay.needed import RANK
 from tdplib.replay.session import timeline_entry
 from tdplib.replay.trace import Step
 from tdplib.replay.uses import conflicting
-from tdplib.replay.why import why
+from tdplib.replay.why import grace_lines, lock_lines, move_line, property_lines, root_lines, why
 from tdplib.widgets.snapshot import folded, mark_changes, role_fields, stops, told_step
 from tdplib.widgets.terms import terms
 
 __all__ = ["pack"]
-
-LISTED = ("roots", "locks", "requests", "tlb")
-"""Parts of a board that are lists; each item of one has a column of its own."""
-Progress = Callable[[float], None]
-
-
-class _Table:
-    """What is in a column: each distinct value once, in the order in which they came."""
-
-    def __init__(self) -> None:
-        self.values: list[Any] = []
-        self._known: dict[str, int] = {}
-
-    def put(self, value: Any) -> int:
-        """Return the number of `value`."""
-        key = json.dumps(value, sort_keys=True)
-        if key not in self._known:
-            self._known[key] = len(self.values)
-            self.values.append(value)
-        return self._known[key]
 
 
 class _Packer:
@@ -57,118 +38,127 @@ class _Packer:
         self.atlas = atlas
         self.values: dict[str, list] = {}
         self.columns: dict[str, np.ndarray] = {}
-        self.uses = _Table()
-        self.fixed = atlas.session.fixed
+        self.uses: dict[Any, int] = {}
+        self.fields: dict[str, list] = {}
         self.names = [actor.name for actor in atlas.session.system.actors]
 
-    def column(self, name: str, items: Iterable[Any]) -> None:
-        """Add a column of `items`, by their numbers among the distinct ones."""
-        table = _Table()
-        self.columns[name] = np.array([table.put(item) for item in items], np.int64)
-        self.values[name] = table.values
+    def column(self, name: str, column: Any, values: list | None = None) -> None:
+        """Add a column of the atlas; `values` stand for its own."""
+        self.columns[name] = column.numbers
+        self.values[name] = column.values if values is None else values
 
-    def lists(self, name: str, lists: list[list]) -> None:
-        """Add a column for each place of `lists`, as many as the longest has; null fills up."""
-        for place in range(max(map(len, lists), default=0)):
-            items = (items[place] if place < len(items) else None for items in lists)
-            self.column(f"{name}.{place}", items)
-
-    def worlds(self) -> None:
-        """Add the columns of the shared states."""
-        worlds = self.atlas.worlds
-        for name in worlds[0]:
-            if name == "roots":
-                slots = range(self.atlas.session.system.pages)
-                rows = [{root["index"]: root for root in world["roots"]} for world in worlds]
-                self.lists(name, [[row.get(slot) for slot in slots] for row in rows])
-            elif name in LISTED:
-                self.lists(name, [world[name] for world in worlds])
-            else:
-                self.column(name, (world[name] for world in worlds))
-        self.lists("kinds", self.atlas.kinds)
-
-    def rows(self, progress: Progress) -> None:
+    def rows(self) -> None:
         """Add the columns of the states."""
-        atlas, waits, holds, said = self.atlas, [], {}, []
-        for row in range(atlas.rows):
-            if row % 256 == 0:
-                progress(row / atlas.rows)
-            told = why(self.board(row), atlas.judged[row])
-            waits.append(list(told.waits))
-            holds.setdefault(int(atlas.world[row]), list(told.holds))
-            said.append(list(told.properties[1:]))
-        self.lists("holds", [holds[number] for number in range(len(atlas.worlds))])
-        self.lists("waits", waits)
-        self.columns["world"] = _differences(atlas.world)
-        for actor in range(len(self.names)):
-            self.column(f"actors.{actor}", (atlas.entries[k] for k in atlas.entry[:, actor]))
-        self.column("broken", map(_broken, atlas.broken))
-        self.column("ended", atlas.ended)
-        judged = ({key: each[key] for key in ("here", "danger")} for each in atlas.judged)
-        self.column("judge", judged)
-        self.column("leads_to", atlas.leads_to)
-        self.column("properties", said)
+        atlas = self.atlas
+        for slot, roots in enumerate(atlas.roots):
+            self.column(f"roots.{slot}", roots)
+        for name, part in atlas.parts.items():
+            self.column(name, part)
+        for actor, entries in enumerate(atlas.actors):
+            self.column(f"actors.{actor}", entries)
+        self.column(
+            "broken", atlas.broken, [name and _broken(name) for name in atlas.broken.values]
+        )
+        for name in ("kinds", "ended", "leads_to"):
+            self.column(name, getattr(atlas, name))
+        self.column("judged", atlas.judged, [_judged(told) for told in atlas.judged.values])
         self.columns["degree"] = np.diff(atlas.first)
 
-    def board(self, row: int) -> dict:
-        """Return what `why` looks at of the board of a row."""
+    def sentences(self) -> None:
+        """Add what `tdplib.replay.why` says of the states, of each part of one by itself."""
         atlas = self.atlas
-        actors = [atlas.entries[number] for number in atlas.entry[row]]
-        return {**atlas.worlds[int(atlas.world[row])], "actors": actors, "step": 0,
-                "uses": self.fixed["uses"], "broken": _broken(atlas.broken[row])}  # fmt: skip
+        locks, rcu = atlas.parts["locks"], atlas.parts["rcu"]
+        names = [slot.numbers for slot in atlas.roots] if atlas.session.system.levels > 1 else []
+        self.say("held.locks", [locks.numbers, rcu.numbers], lock_lines)
+        for slot, roots in enumerate(atlas.roots):
+            self.say(f"held.{slot}", [roots.numbers], lambda board, at=slot: root_lines(
+                {**board, "roots": [root for root in board["roots"] if root["index"] == at]}
+            ))  # fmt: skip
+        self.say("held.rcu", [rcu.numbers, *names], grace_lines)
+        for actor, entries in enumerate(atlas.actors):
+            self.values[f"moves.{actor}"] = [
+                [move_line(entry, broken) for broken in (False, True)] for entry in entries.values
+            ]
 
-    def steps(self, progress: Progress) -> None:
+    def say(self, name: str, keys: list[np.ndarray], lines: Callable) -> None:
+        """Add a column of lists of sentences; rows with equal `keys` have equal ones."""
+        numbers = alike(keys, self.atlas.rows)
+        said, known = [], {}
+        for row in first_of(numbers):
+            made = tuple(lines(self.board(int(row))))
+            said.append(known.setdefault(made, len(known)))
+        self.columns[name] = np.array(said, np.int64)[numbers]
+        self.values[name] = list(known)
+
+    def board(self, row: int) -> dict:
+        """Return of the board of a row what sentences are made of."""
+        actors = [entries[row] for entries in self.atlas.actors]
+        return {
+            **self.atlas.shared(row),
+            "actors": actors,
+            "uses": self.atlas.session.fixed["uses"],
+        }
+
+    def steps(self) -> None:
         """Add the columns of the steps: who, where to, what is told of it, what it changes."""
         atlas = self.atlas
-        tales = [_tale(tale, self.uses) for tale in atlas.tales]
-        self.column("tale", (tales[number] for number in atlas.tale))
+        self.column("tale", atlas.tales, [self.tale(tale) for tale in atlas.tales.values])
         self.columns["actor"] = atlas.actor.astype(np.int64)
         sources = np.repeat(np.arange(atlas.rows), np.diff(atlas.first))
         self.columns["target"] = _differences(atlas.target - sources)
-        known: dict[tuple, dict] = {}
-        changes = []
-        self.fields: dict[str, list] = {}
-        for edge, source in enumerate(sources.tolist()):
-            if edge % 512 == 0:
-                progress(edge / len(sources))
-            key = atlas.world[source], atlas.world[atlas.target[edge]], atlas.actor[edge]
-            if key not in known:
-                known[key] = self.change(*map(int, key))
-            changes.append(known[key])
-        self.column("change", changes)
+        keys = [self.columns["actor"]]
+        for part in (*atlas.roots, *atlas.parts.values()):
+            before, after = part.numbers[sources], part.numbers[atlas.target]
+            keys.append(np.where(before == after, -1, before * len(part.values) + after))
+        numbers = alike(keys, sources.size)
+        changes, known = [], {}
+        for edge in first_of(numbers):
+            row, after = int(sources[edge]), int(atlas.target[edge])
+            made = self.change(row, after, int(atlas.actor[edge]))
+            changes.append(known.setdefault(json.dumps(made), len(known)))
+        self.columns["change"] = np.array(changes, np.int64)[numbers]
+        self.values["change"] = [json.loads(text) for text in known]
+
+    def tale(self, tale: Any) -> dict:
+        """Return what a board tells of a step: its place in the timeline, its actions, its uses."""
+        step = Step(0, 0, "", False, tale.actions)
+        entry = timeline_entry(step)
+        parts = {key: entry[key] for key in ("summary", "function", "line")}
+        used = [self.uses.setdefault(use, len(self.uses)) for use in tale.uses]
+        return {**parts, **told_step(step, entry["summary"]), "uses": used, "advice": tale.advice}
 
     def change(self, before: int, after: int, actor: int) -> dict:
-        """Return what a step of `actor` from one shared state to another changes, in words too."""
-        earlier, now = self.atlas.worlds[before], dict(self.atlas.worlds[after])
+        """Return what a step of `actor` from one row to another changes, in words too."""
+        earlier, then = self.atlas.shared(before), self.atlas.shared(after)
+        now = dict(then)
         now["roots"] = [{**root, "role": dict(root["role"])} for root in now["roots"]]
         now["actors"] = [{"name": name} for name in self.names]
         now["step"], now["timeline"] = 1, [{"actor": actor}]
-        now["changed"] = changed(earlier, self.atlas.worlds[after])
+        now["changed"] = changed(earlier, then)
         mark_changes(now, earlier)
         words = {root["index"]: root["role"]["word"] for root in earlier["roots"]}
         for root in now["roots"]:
             old = words.get(root["index"])
-            self.fields[f"{root['role']['word']},{old}"] = root["role"]["fields"]
+            self.fields[_pair(root["role"]["word"], old)] = root["role"]["fields"]
         return {"changed": now["changed"], "changes": now["changes"]}
 
 
-def pack(atlas: Any, more: dict | None = None, progress: Progress | None = None) -> bytes:
+def pack(atlas: Any, more: dict | None = None) -> bytes:
     """
     Return `atlas`, and whatever `more` the page wants to know, as compressed bytes (zlib).
 
     Before compression: the length of a JSON text (four bytes, the lowest first), the text, the
     numbers of each column in the order in which the text names them.
     """
-    progress = progress or (lambda _: None)
     packer = _Packer(atlas)
-    packer.worlds()
-    packer.rows(lambda part: progress(part / 3))
-    packer.steps(lambda part: progress(1 / 3 + part / 2))
+    packer.rows()
+    packer.sentences()
+    packer.steps()
     session = atlas.session
-    for root in packer.board(0)["roots"]:
+    for root in atlas.shared(0)["roots"]:
         word = root["role"]["word"]
-        packer.fields[f"{word},null"] = role_fields(word)
-    board = session.board()
+        packer.fields[_pair(word, None)] = role_fields(word)
+    board, used = session.board(), [vars(use) for use in packer.uses]
     columns, blocks = [], []
     for name, numbers in packer.columns.items():
         width = 1 if numbers.max(initial=0) < 256 else 2 if numbers.max() < 65536 else 4
@@ -182,13 +172,13 @@ def pack(atlas: Any, more: dict | None = None, progress: Progress | None = None)
             "links": links(session.code_of([]), session.subject.own),
             "sources": folded(board["sources"], stops(session)),
             "terms": terms(),
-            "uses": packer.uses.values,
-            "rules": _rules(packer.uses.values),
+            "uses": used,
+            "rules": _rules(used),
             "shape": {key: board["shape"][key] for key in ("levels", "entries")},
             "unasked": why(board).properties[1],
-            "fields": {key.replace("None", "null"): told for key, told in packer.fields.items()},
+            "fields": packer.fields,
             "advice": _advice("wasted-zap"),
-            "world": list(atlas.worlds[0]),
+            "parts": list(atlas.parts),
             "values": packer.values,
             "columns": columns,
         },
@@ -210,24 +200,23 @@ def _differences(numbers: np.ndarray) -> np.ndarray:
     return np.where(steps < 0, -2 * steps - 1, 2 * steps)
 
 
-def _broken(name: str | None) -> dict | None:
-    if name is None:
-        return None
+def _pair(word: int, old: int | None) -> str:
+    return f"{word},{'null' if old is None else old}"
+
+
+def _judged(told: dict) -> dict:
+    """Return a judgement as a board has it, and the sentences on the properties that go with it."""
+    said = list(property_lines({"broken": None, "step": 0}, told))[1:]
+    return {"judge": {key: told[key] for key in ("here", "danger")}, "properties": said}
+
+
+def _broken(name: str) -> dict:
     found = find(name)
     return {"property": name, "sentence": found.sentence, "at_end": found.kind == "end"}
 
 
 def _advice(name: str) -> dict:
     return {"property": name, "sentence": find(name).sentence}
-
-
-def _tale(tale: Any, used: _Table) -> dict:
-    """Return what a board tells of a step: its entry in the timeline, its actions, what it did."""
-    step = Step(0, 0, "", False, tale.actions)
-    entry = timeline_entry(step)
-    parts = {key: entry[key] for key in ("summary", "function", "line")}
-    uses = [used.put(vars(use)) for use in tale.uses]
-    return {**parts, **told_step(step, entry["summary"]), "uses": uses, "advice": tale.advice}
 
 
 def _rules(used: list[dict]) -> dict:

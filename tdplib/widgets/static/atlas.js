@@ -26,7 +26,6 @@ export class Atlas {
       }
       this.numbers[name] = numbers;
     }
-    this.worlds = unfolded(this.numbers.world);
     this.targets = unfolded(this.numbers.target);
     this.first = new Int32Array(this.numbers.degree.length + 1);
     this.numbers.degree.forEach((degree, row) => { this.first[row + 1] = this.first[row] + degree; });
@@ -48,24 +47,38 @@ export class Atlas {
     return found;
   }
 
+  /** What is there of a part in a row, without the places where nothing is. */
   list(part, row) {
     return this.places(part).map((column) => this.value(column, row)).filter((item) => item !== null);
   }
 
   /** What all see alike: roots, locks, lists and so on, as in a board; nobody may change it. */
   shared(row) {
-    const world = this.worlds[row];
-    const part = (name) => (this.numbers[name] ? this.value(name, world) : this.list(name, world));
-    return Object.fromEntries(this.world.map((name) => [name, part(name)]));
+    const parts = this.parts.map((name) => [name, this.value(name, row)]);
+    return { roots: this.list("roots", row), ...Object.fromEntries(parts) };
   }
 
   /** What each page slot is in a row, or was by then: `before` is the same of the row before. */
   kinds(row, before = []) {
-    return this.places("kinds").map((column, slot) => this.value(column, this.worlds[row]) || before[slot] || "");
+    return this.value("kinds", row).map((kind, slot) => kind || before[slot] || "");
   }
 
+  /** Sentences: who holds what. */
   holds(row) {
-    return this.list("holds", this.worlds[row]);
+    const said = (column) => this.value(column, row);
+    return [...said("held.locks"), ...this.places("held").flatMap(said), ...said("held.rcu")];
+  }
+
+  /** Sentences: who waits for whom, and who can move. */
+  waits(row) {
+    const broken = this.value("broken", row);
+    const places = this.places("actors");
+    const lines = places.map((column, actor) => this.values[`moves.${actor}`][this.numbers[column][row]]);
+    const said = lines.map((line) => line[broken ? 1 : 0]).filter(Boolean);
+    const states = places.map((column) => this.value(column, row).status);
+    if (broken) said.push("Nobody moves any more: the path ends where a property is broken.");
+    else if (states.includes("blocked") && !states.includes("ready")) said.push("Nobody can move.");
+    return said;
   }
 
   /** The step of an actor: {target, tale, change}, or null where it cannot move. */

@@ -19,10 +19,10 @@ class Offline {
     this.home = atlas.paths[0] || null; // the path that is left and come back to
     this.player = new Player(atlas, this.home ? this.home.path : []);
     this.told = h("p", { role: "status", "aria-live": "polite" });
-    this.back = button("Back to the path", { "data-back": true });
+    this.back = button(null, { "data-back": true }, "Back to the path");
     this.others = atlas.paths.slice(1).map((other, i) => button(null, { "data-path": i + 1 },
       `Another path: ${other.ends} in ${other.path.length} steps`));
-    this.link = button("Copy a link to this moment", { "data-link": true }, "Copy link");
+    this.link = button(null, { "data-link": true }, "Copy link to this moment");
     this.bar = div("tdp-ui page-path", this.told, this.back, this.others, this.link);
     this.bar.addEventListener("click", (event) => this.click(event));
     el.append(this.bar);

@@ -238,7 +238,7 @@ export class Player {
       advice: last && last.tale.advice ? atlas.advice : null, ahead: this.ahead(),
       actions: last ? last.tale.actions : [], did: last ? last.tale.did : "",
       was: earlier ? was(changed, earlier) : {}, changes: last ? last.change.changes : [],
-      judge: this.judging ? atlas.value("judge", row) : null, why: this.why(row, broken),
+      judge: this.judging ? atlas.value("judged", row).judge : null, why: this.why(row, broken),
       shape: { ...atlas.shape, slots: rows.reduce((before, at) => atlas.kinds(at, before), []) },
       ...this.matters(), ran: this.ran, branch: this.number, branches: this.branches(),
       links: atlas.links.map(([name, text]) => [name, text.replace(atlas.prefix, code)]),
@@ -300,9 +300,9 @@ export class Player {
   why(row, broken) {
     const { atlas, cursor } = this;
     const nothing = `Nothing is broken in the ${cursor} step${cursor === 1 ? "" : "s"} taken so far.`;
-    const rest = this.judging ? atlas.value("properties", row) : [atlas.unasked];
+    const rest = this.judging ? atlas.value("judged", row).properties : [atlas.unasked];
     const properties = broken ? [`${broken.property} is broken: ${broken.sentence}`] : [nothing, ...rest];
-    return { holds: atlas.holds(row), waits: atlas.list("waits", row), properties };
+    return { holds: atlas.holds(row), waits: atlas.waits(row), properties };
   }
 
   /** Which steps what the timeline breaks needs, and which must come before which. */
