@@ -18,7 +18,7 @@ from tdplib.draw import scenario_words, swimlanes, to_html
 from tdplib.draw._svg import escape
 from tdplib.errors import BadValueError
 from tdplib.protocols import row, world_names
-from tdplib.widgets._assets import VIEW, module, style
+from tdplib.widgets._assets import SHEETS, VIEW, module, style
 from tdplib.widgets.packing import pack
 
 __all__ = ["MOST_STATES", "PLAYED", "page", "title"]
@@ -160,7 +160,7 @@ def _parts(plan: _Plan, made: Any, data: str) -> Iterator[str]:
     yield '<!doctype html><html lang="en"><head><meta charset="utf-8">'
     yield f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
     yield '<meta name="viewport" content="width=device-width,initial-scale=1">'
-    sheets = style("theme.css", "interleaver.css", "tree.css", "offline.css")
+    sheets = style(*SHEETS, "offline.css")
     yield f"<title>{escape(plan.heading)}</title><style>{sheets}</style></head><body>"
     yield f"<header><h1>{escape(plan.heading)}</h1>"
     if plan.sentence:
