@@ -221,8 +221,9 @@ for base in ("v5.18", "v6.4", "v6.6"):
 #     return 0
 #
 # def kvm_arch_init_vm(kvm):
+#     error = 0
 #     kvm_mmu_init_tdp_mmu(kvm)
-#     return 0
+#     return error
 # ```
 
 # %%
@@ -284,7 +285,9 @@ def kvm_mmu_init_tdp_mmu(kvm):
 
 def kvm_arch_init_vm(kvm):
     """Set up a new VM; 0, or a negative error number: then there is no VM."""
-    return kvm_mmu_init_tdp_mmu(kvm)
+    error = 0
+    error = kvm_mmu_init_tdp_mmu(kvm)
+    return error
     ### END SOLUTION
 
 

@@ -5,6 +5,8 @@ One search of all exercises at once, shared among two processes; each test looks
 """
 
 import ast
+import difflib
+import itertools
 import random
 import re
 import sys
@@ -15,6 +17,7 @@ from lab_replay import breaks, every_word, says
 from tdplib.cli import main
 from tdplib.labs.build import reference_answers
 from tdplib.labs.exercise import LabError, find_exercise, lab_names, load_lab
+from tdplib.labs.judge import judge
 from tdplib.labs.mutants import mutants, schedule_mutants
 from tdplib.labs.proofs import read_proofs
 from tdplib.labs.report import NOT_ATTEMPTED, RIGHT, WRONG
@@ -292,6 +295,44 @@ def test_par_is_the_least_that_a_known_answer_changes(name):
     answers.append(reference_answers(read_source(load_lab(lab)))[name])
     given = ast.parse(record.stub)
     assert min(changed_lines(given, ast.parse(code)) for code in answers) == record.par_lines
+
+
+def code_lines(text):
+    """One statement a line, without docstrings: the lines that a par counts."""
+    tree = ast.parse(text)
+    for function in tree.body:
+        if isinstance(function.body[0], ast.Expr) and ast.get_docstring(function):
+            del function.body[0]
+    return ast.unparse(tree).splitlines()
+
+
+def halfway(given, wanted):
+    """Each text in which some of the changed lines are as given, and some as wanted."""
+    codes = difflib.SequenceMatcher(None, given, wanted, autojunk=False).get_opcodes()
+    pieces = []
+    for kind, a, b, c, d in codes:
+        if kind == "equal":
+            pieces += [((line,),) for line in given[a:b]]
+        else:
+            pairs = itertools.zip_longest(given[a:b], wanted[c:d])
+            pieces += [tuple((side,) if side else () for side in pair) for pair in pairs]
+    for choice in itertools.product(*pieces):
+        text = [line for part in choice for line in part]
+        if text not in (given, wanted):
+            yield "\n".join(text) + "\n"
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if (find_exercise(n).par_lines or 0) > 1])
+def test_no_part_of_the_changes_that_par_counts_is_enough(name):
+    """Whatever subset of the changed lines is left as it was given, the answer is not right."""
+    record = find_exercise(name)
+    answer = reference_answers(read_source(load_lab(name.partition(".")[0])))[name]
+    for text in halfway(code_lines(record.stub), code_lines(answer)):
+        try:
+            ast.parse(text)
+        except SyntaxError:
+            continue
+        assert judge(record, text).status != RIGHT, text
 
 
 def test_the_command_line_prints_the_catch_rate(capsys):

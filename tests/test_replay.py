@@ -579,3 +579,8 @@ def test_a_writer_who_finds_a_dead_root_is_told_which():
     last = trace.steps[-1].actions[-1]
     assert last.effect.endswith("finds root 0 on the list with a count of 0")
     assert trace.steps[-1].actor != trace.steps[0].actor, "another than who left it there"
+
+
+def test_a_null_pointer_is_told_where_an_operation_is_not_on_a_field():
+    action = found("unchecked-queue").trace.steps[-1].actions[-1]
+    assert action.effect == "follows a NULL pointer to reach tdp_mmu_zap_wq"

@@ -287,6 +287,8 @@ def broken_attempt(system: System, h: Happened) -> str:
             else ""
         )
         return f"{verb} {where}{tail}"
+    if op.place is not None and h.obj == 0:
+        return f"follows a NULL pointer to reach {op.place.name}"
     return plain(h.node, h.obj, h.a, None, namer(system, h.before)) + dead_root(system, h)
 
 

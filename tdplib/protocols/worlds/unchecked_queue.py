@@ -54,8 +54,9 @@ def kvm_mmu_init_tdp_mmu(kvm):
 
 def kvm_arch_init_vm(kvm):
     """Set up a new VM; 0, or a negative error number: then there is no VM."""
+    error = 0
     kvm_mmu_init_tdp_mmu(kvm)
-    return 0
+    return error
 
 
 def kvm_tdp_mmu_zap_invalidated_roots(kvm):
