@@ -8,16 +8,33 @@ from pathlib import Path
 
 import pytest
 
-PATH = Path(__file__).parents[1] / "benchmarks" / "search.py"
+FOLDER = Path(__file__).parents[1] / "benchmarks"
 
 
-@pytest.fixture
-def bench(monkeypatch):
-    spec = importlib.util.spec_from_file_location("tdplib_bench_search", PATH)
+def opened(name, monkeypatch):
+    """The benchmark of that name, as a module."""
+    spec = importlib.util.spec_from_file_location(f"tdplib_bench_{name}", FOLDER / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, module)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    return opened("search", monkeypatch)
+
+
+def test_a_background_check_is_measured_and_must_not_break(monkeypatch, capsys):
+    beside = opened("background", monkeypatch)
+    assert beside.main(["--max-states", "300000", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert "incomplete (stopped by: states)" in result["searched"]
+    assert 0 < result["waits, ms"]["p50"] <= result["waits, ms"]["max"]
+    beside.report(result)
+    assert "cancel to verdict, ms" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="nothing ends early, got: violated"):
+        beside.measure("no-gift", "default", 1_000_000)
 
 
 def test_quick_run_is_validated_and_whole(bench, capsys):

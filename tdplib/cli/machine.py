@@ -18,7 +18,7 @@ from tdplib.cli._verbs import add_verb
 
 __all__ = ["add"]
 
-BENCHES = ("search", "pagetable", "widget")
+BENCHES = ("search", "pagetable", "widget", "background")
 
 
 def add(verbs: argparse._SubParsersAction) -> None:
@@ -27,7 +27,7 @@ def add(verbs: argparse._SubParsersAction) -> None:
         verbs,
         "bench",
         _bench,
-        "measure the search, the page tables or the widget (in a checkout)",
+        "measure the search, page tables, the widget, a background check (in a checkout)",
         "tdplib bench search\ntdplib bench pagetable --json",
     )
     verb.add_argument("name", choices=BENCHES, help="what to measure")

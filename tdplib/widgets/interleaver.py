@@ -26,6 +26,7 @@ from tdplib.player import Player, To
 from tdplib.replay.boardtext import board_text
 from tdplib.replay.needed import Needed, needed
 from tdplib.replay.why import why
+from tdplib.widgets._answering import Answering
 from tdplib.widgets._assets import SHEETS, VIEW, module, style
 from tdplib.widgets.snapshot import folded, packed, snapshot, stops
 from tdplib.widgets.terms import terms
@@ -40,7 +41,7 @@ QUICK_STATES = 20_000
 """The page that a click saves carries no more states: nobody waits for ten seconds at a button."""
 
 
-class Interleaver(anywidget.AnyWidget):
+class Interleaver(Answering, anywidget.AnyWidget):
     """
     A stepper for every interleaving of one protocol in one scenario.
 

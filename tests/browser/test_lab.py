@@ -158,28 +158,38 @@ long = {"code": "v5.18", "scenario": vary(SCENARIOS["three-vcpus"], name="four",
 beside = Check(**long)
 beside"""
 MEANWHILE = """\
-print(beside.running, beside.verdict)"""
+print(beside.running, beside.verdict)
+broken = Check("patch-22-skip-invalid")
+broken"""
 INTERRUPTED = """\
 found = check(**long)
 print(found)"""
 
 
 def test_a_long_check_runs_beside_other_cells_and_is_cancelled_and_interrupted(notebook, shots):
+    """The page's clicks are dealt with while a cell searches, of each of three widgets."""
     cells = [CHECKING, MEANWHILE, INTERRUPTED]
     book = notebook("running.ipynb", [new_code_cell(source) for source in cells])
     page = book.page
     book.start("notebook:run-all-cells")
-    panel = page.locator(".tdp-run")
+    panel, other = page.locator(".tdp-run").nth(0), page.locator(".tdp-run").nth(1)
     expect(panel.get_by_role("status")).to_contain_text("running every interleaving")
     expect(panel.locator(".tdp-numbers")).to_contain_text("states a second")
-    panel.get_by_role("button", name="Cancel the check").click()  # the third cell is searching
+    line = page.locator(".jp-OutputArea", has_text="million a second, depth")
+    expect(line.last).to_be_visible()  # the third cell is searching
+    panel.get_by_role("button", name="Cancel the check").click()
     expect(panel.get_by_role("status")).to_contain_text("incomplete, nothing is proved (cancelled)")
-    expect(page.locator(".jp-OutputArea")).to_contain_text(["", "True None", "million a second"])
+    expect(page.get_by_text("True None")).to_be_visible()
+    expect(other.get_by_role("status")).to_contain_text("violated: zap-complete")
+    other.get_by_role("button", name="Step through the trace").click()
+    player = page.locator(".tdp-il")
+    step_button(player, "vCPU 1").click()
+    expect(player.locator(".tdp-count")).to_contain_text("step 1 of")
     page.screenshot(path=shots / "running.png")
+    expect(line.last).to_be_visible()
     page.evaluate("jupyterapp.commands.execute('notebook:interrupt-kernel')")
-    expect(
-        page.get_by_text("incomplete (stopped by: interrupt); nothing broke").last
-    ).to_be_visible()
+    told = page.get_by_text("incomplete (stopped by: interrupt); nothing broke")
+    expect(told.last).to_be_visible()
     page.wait_for_function(lab.IDLE)
     assert book.errors() == []
     page.screenshot(path=shots / "interrupted.png")
