@@ -1,5 +1,7 @@
 """Tables of two levels: every protocol's verdict there, what is shown, what removal is for."""
 
+import re
+
 import pytest
 
 from tdplib import protocols
@@ -201,3 +203,23 @@ def test_text_and_picture_say_what_is_held_and_what_nobody_leads_to():
     assert "SPTEs: [0] REMOVED (changed); [1] 4K leaf, pfn 0x4" in text
     assert "table 1: no SPTE leads here;" in words
     assert "REMOVED<" in board_svg(session.board())
+
+
+def test_the_picture_of_a_board_is_a_tree_in_which_each_page_has_its_place():
+    session = full_table()
+    for actor in (0, 1, 2):
+        while session.board()["actors"][actor]["status"] == "ready":
+            session.step(actor)
+    places, links = {}, []
+    for step in range(len(session.path) + 1):
+        session.goto(step)
+        svg = board_svg(session.board())
+        top = re.search(r'y="([\d.]+)"[^>]*>Page tables: an SPTE', svg)
+        for x, y, name in re.findall(r'<text x="([\d.]+)" y="([\d.]+)"[^>]*>(?:Δ )?(\w+ \d)<', svg):
+            if top and float(y) > float(top[1]):
+                places.setdefault(name, set()).add((x, round(float(y) - float(top[1]), 1)))
+        links.append(svg.count('stroke-width="2.4"') + svg.count('stroke-width="1.4"'))
+    assert sorted(places) == ["page 2", "page 3", "root 0", "table 1"]
+    assert all(len(found) == 1 for found in places.values())
+    assert set(links) == {0, 1}
+    assert ">cut off, waits for RCU<" in svg or ">freed<" in svg

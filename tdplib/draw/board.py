@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from tdplib.draw._boardtree import draw_page_tables
 from tdplib.draw._svg import ACTOR_COLOURS, Svg, fit, text_width, wrap
 
 __all__ = ["board_svg", "describe_board", "lock_text"]
@@ -182,28 +183,25 @@ def _draw_roots(svg: Svg, board: dict, y: float) -> float:
     if not board["roots"]:
         svg.text(_MARGIN, y + 14, "No root is allocated yet.", "soft")
         return y + 22
-    x = float(_MARGIN)
-    below = [root for root in board["roots"] if root.get("parent") is not None]
-    for root in board["roots"]:
-        if root not in below:
-            pages = [root, *(t for t in below if t["parent"] == root["index"])]
-            x, y = _draw_pages(svg, board, pages, (x, y))
-    return y + _ROOT_HEIGHT + 26 + _SPTE_HEIGHT
-
-
-def _draw_pages(
-    svg: Svg, board: dict, pages: list[dict], corner: tuple[float, float]
-) -> tuple[float, float]:
-    """Draw a root and the tables below it, side by side; return where the next one goes."""
-    x, y = corner
-    height = _ROOT_HEIGHT + 26 + _SPTE_HEIGHT
-    for root in pages:
-        width = max(_ROOT_WIDTH, len(root["sptes"]) * (_SPTE_WIDTH + 8) - 8)
+    shape = board.get("shape", {"levels": 1})
+    trees = shape["levels"] > 1
+    shown = [
+        page for page in board["roots"] if not trees or shape["slots"][page["index"]] == "root"
+    ]
+    x, height = float(_MARGIN), _ROOT_HEIGHT if trees else _ROOT_HEIGHT + 26 + _SPTE_HEIGHT
+    for root in shown:
+        width = _ROOT_WIDTH
+        width = width if trees else max(width, len(root["sptes"]) * (_SPTE_WIDTH + 8) - 8)
         if x > _MARGIN and x + width > _WIDTH - _MARGIN:
             x, y = float(_MARGIN), y + height + 14
         _draw_root(svg, board, root, (x, y, width))
+        if root["state"] != "freed" and not trees:
+            _draw_sptes(svg, board, root, (x, y, width))
         x += width + _GAP
-    return x, y
+    if not trees:
+        return y + height
+    y += height + 10 if shown else 0
+    return draw_page_tables(svg, board, (float(_MARGIN), y, _WIDTH - 2 * _MARGIN))
 
 
 def _draw_root(svg: Svg, board: dict, root: dict, box: tuple[float, float, float]) -> None:
@@ -214,20 +212,12 @@ def _draw_root(svg: Svg, board: dict, root: dict, box: tuple[float, float, float
     dashed = {"stroke_dasharray": "5 4"} if freed else {}
     svg.rect(x, y, width, _ROOT_HEIGHT, rx=6, fill="--band", **_edge(changed), **dashed)
     svg.text(x + 12, y + 20, root["name"], "strong")
-    tag = (
-        root["state"]
-        if freed
-        else "table"
-        if root.get("is_table")
-        else "invalid"
-        if root["role"]["invalid"]
-        else "valid"
-    )
+    tag = root["state"] if freed else "invalid" if root["role"]["invalid"] else "valid"
     svg.text(
         x + width - 12,
         y + 20,
         tag,
-        "strong bad" if tag not in ("valid", "table") else "strong",
+        "strong bad" if tag != "valid" else "strong",
         text_anchor="end",
     )
     where = ", ".join(name for name in ("listed", "queued", "running") if root[name])
@@ -235,17 +225,12 @@ def _draw_root(svg: Svg, board: dict, root: dict, box: tuple[float, float, float
         svg.text(x + 12, y + 39, fit(where, width - 24), "soft")
         return
     svg.text(x + 12, y + 39, fit(_role_words(root["role"]), width - 24, 11), "small soft")
-    if root.get("is_table"):
-        svg.text(x + 12, y + 58, fit(_place(root), width - 24), "strong")
-        _draw_sptes(svg, board, root, box)
-        return
     svg.text(x + 12, y + 58, f"refcount {root['refcount']}", "strong")
     svg.text(x + 96, y + 58, fit(where, width - 108))
     loaded = f"loaded by {', '.join(root['vcpus']) or 'nobody'}"
     loaded += "; async_data set" if root["async_data"] else ""
     loaded += "".join(f"; {name}: {value}" for name, value in root["extra"].items())
     svg.text(x + 12, y + 77, fit(loaded, width - 24), "soft")
-    _draw_sptes(svg, board, root, box)
 
 
 def _role_words(role: dict) -> str:
