@@ -161,7 +161,6 @@ class _Maker:
 
     def make(self, outlook: Outlook) -> Atlas:
         tales = self.all_tales()
-        self.progress(0.5)
         added = np.array([row for row, _, _ in self.ends], np.int64)
         shape = (len(self.ends), self.visited.packed.shape[1])
         self.rows = Rows(self.system, np.concatenate([self.visited.packed, added.reshape(shape)]))
@@ -190,6 +189,7 @@ class _Maker:
             known = [self.taken(actor, self.sources[mine[at]]) for at in first_of(keys)]
             tales = [told.setdefault(self.tale(actor, each), len(told)) for each in known]
             numbers[mine] = np.array(tales, np.int64)[keys] if tales else 0
+            self.progress(0.5 * (actor + 1) / len(self.system.actors))
         ends: dict[tuple, int] = {}
         for edge in np.flatnonzero(~goes):
             actor = int(self.graph.actor[edge])

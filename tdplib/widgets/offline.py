@@ -69,7 +69,8 @@ def page(
     except TooLargeError:
         return _without_graph(plan, f"more than {most:,}", most)
     paths = [_path(trace) for trace in plan.traces]
-    data = pack(made, {"paths": paths})
+    where = "this scenario, whoever moves when" if made.complete else "what this page carries"
+    data = pack(made, {"paths": paths, "lead": f"Nothing breaks in {where}. Try it."})
     return "\n".join(_parts(plan, made, base64.b64encode(data).decode()))
 
 
@@ -123,7 +124,7 @@ def _words(subject: Any) -> str:
 def _path(trace: Any) -> dict:
     ends = f"{'shows' if trace.broken == 'wasted-zap' else 'breaks'} {trace.broken}"
     return {"path": list(trace.session.path[: len(trace.steps)]),
-            "ends": ends if trace.broken else "ends"}  # fmt: skip
+            "ends": ends if trace.broken else "breaks nothing"}  # fmt: skip
 
 
 def _without_graph(plan: _Plan, states: str, most: int) -> str:

@@ -20,7 +20,7 @@ class Offline {
     this.player = new Player(atlas, this.home ? this.home.path : []);
     this.told = h("p", { role: "status", "aria-live": "polite" });
     this.back = button(null, { "data-back": true }, "Back to the path");
-    this.others = atlas.paths.slice(1).map((other, i) => button(null, { "data-path": i + 1 },
+    this.others = atlas.paths.map((other, i) => button(null, { "data-path": i },
       `Another path: ${other.ends} in ${other.path.length} steps`));
     this.link = button(null, { "data-link": true }, "Copy link to this moment");
     this.bar = div("tdp-ui page-path", this.told, this.back, this.others, this.link);
@@ -31,7 +31,10 @@ class Offline {
     this.player.on("change:board", () => this.paint());
     window.addEventListener("hashchange", () => this.openHash());
     this.paint();
-    el.querySelector(".tdp-il").focus({ preventScroll: true }); // keys work at once
+    document.addEventListener("keydown", (event) => {
+      if (event.target === document.body) this.view.key(event); // nothing else has the focus
+    });
+    this.focus();
   }
 
   click(event) {
@@ -39,6 +42,11 @@ class Offline {
     if (link) this.copy();
     else if (path) this.leaveFor(this.atlas.paths[Number(path)]);
     else if (back) this.player.send({ do: "open", path: this.home.path, step: this.kept() });
+    if (path || back) this.focus(); // the button goes away
+  }
+
+  focus() {
+    this.view.root.focus({ preventScroll: true });
   }
 
   /** Make another path the one that is left and come back to. */
@@ -61,8 +69,8 @@ class Offline {
     const left = Boolean(this.home) && !begins(now, this.home.path);
     put(this.bar, "data-left", left);
     this.back.hidden = !left;
-    this.told.textContent = this.home ? this.words(now, left) : "Nothing breaks in this scenario, whoever moves when. Try it.";
-    this.others.forEach((node, i) => { node.hidden = this.atlas.paths[i + 1] === this.home; });
+    this.told.textContent = this.home ? this.words(now, left) : this.atlas.lead;
+    this.others.forEach((node, i) => { node.hidden = this.atlas.paths[i] === this.home; });
     const code = now.length ? `#${this.player.code(now)}` : "";
     if (code || location.hash) this.show(code);
   }
