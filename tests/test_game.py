@@ -184,12 +184,20 @@ def test_a_wrong_answer_is_opened_in_the_board_and_a_right_one_is_kept():
     assert mend.game["meter"].startswith("The board shows the shortest schedule that breaks what")
     made = mend.check(wrong.replace("kvm.counter = 1", "atomic_inc(kvm.counter)"))
     assert made.ok
+    assert mend.game["meter"] == "The board shows what was wrong with an earlier answer of yours."
     assert mend.game["best"] == "saved with 1 line changed"
     assert ladder.saved_lines(1) == 1
     mend.again()
     assert mend.source == ladder.given(1).rstrip()
     assert mend.board["protocol"] == "lost-update"
+    assert mend.game["meter"].startswith("The board shows the shortest schedule that breaks the co")
     assert mend.check().status == "unchanged"
+    assert mend.game["meter"].startswith("The board shows the shortest schedule that breaks the co")
+    old = (
+        "    old = kvm.counter\n    atomic_inc(kvm.counter)\n    while old:\n        cpu_relax()\n"
+    )
+    assert mend.check(f"def increment(kvm):\n{old}").status == "beside"
+    assert mend.game["meter"].startswith("The board shows how to come to where not everybody can")
 
 
 def test_an_error_of_the_language_has_its_place_in_the_text():

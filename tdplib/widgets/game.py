@@ -239,7 +239,7 @@ class SaveIt(_Game):
 
     def __init__(self, level: int = 1) -> None:
         self._result: ladder.Saved | None = None
-        self._text = ladder.given(level).rstrip()
+        self._text, self._shown = ladder.given(level).rstrip(), "given"
         super().__init__(level)
 
     @property
@@ -266,9 +266,12 @@ class SaveIt(_Game):
             self._text = source
         if made.ok:
             ladder.note_save(self._level, made.lines)
+        if self._shown != "given":
+            self._shown = "earlier"
         if made.trace is not None:
             from tdplib.replay import Session
 
+            self._shown = made.status
             self._open(Session.from_trace(made.trace))
 
     def _session_of(self, about: ladder.Level) -> Any:
@@ -282,20 +285,18 @@ class SaveIt(_Game):
     def _enter(self, about: ladder.Level) -> None:
         super()._enter(about)
         self._result, self._text = None, ladder.given(about).rstrip()
+        self._shown = "given"
 
     def _told(self) -> dict[str, Any]:
         level, made = self._level, self._result
         names = " and ".join(f"`{name}`" for name in level.save.functions)
         saves = ladder.saves()
         lines = saves[level.number]
-        shown = "the shortest schedule that breaks it"
-        if made is not None and made.trace is not None:
-            shown = "the shortest schedule that breaks what you wrote"
         return {
             "task": f"Change {names} so that no schedule breaks it any more. Par: "
                     f"{level.save.par} line{'s' if level.save.par > 1 else ''} changed; "
                     "a line that is moved counts once.",
-            "meter": f"The board shows {shown}: step through it.",
+            "meter": f"The board shows {_SHOWN[self._shown]}.",
             "text": self._text,
             "result": made and {"status": made.status, "ok": made.ok, "message": made.message,
                                 "line": made.line, "column": made.column},
@@ -311,6 +312,14 @@ class SaveIt(_Game):
     def _actions(self, asked: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
         return {**super()._actions(asked), "again": self.again,
                 "check": lambda: self.check(_typed(asked.get("source")))}  # fmt: skip
+
+
+_SHOWN = {
+    "given": "the shortest schedule that breaks the code as it was given: step through it",
+    "broken": "the shortest schedule that breaks what you wrote: step through it",
+    "beside": "how to come to where not everybody can end any more: step through it",
+    "earlier": "what was wrong with an earlier answer of yours",
+}
 
 
 def _typed(source: Any) -> str:

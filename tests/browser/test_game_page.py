@@ -70,6 +70,10 @@ def test_nothing_judges_and_a_step_is_taken_back(host):
     expect(page.locator(".tdp-count")).to_contain_text("step 1 of 1")
     undo.click()
     expect(page.locator(".tdp-count")).to_contain_text("step 0 of 0")
+    press(page, ["a", "Backspace", "Backspace"])
+    expect(page.locator(".tdp-status").first).to_contain_text("This is the start.")
+    expect(page.locator(".tdp-count")).to_contain_text("step 0 of 0")
+    expect(page.locator(".tdp-keys")).to_contain_text("Backspaceundo: take the last step back")
     expect(undo).to_have_attribute("aria-disabled", "true")
 
 
@@ -100,7 +104,7 @@ def test_what_a_screen_reader_finds(host):
         '- button "Ask whether it can still break from here": Can it still break?',
         "- status:",
         "- 'region \"Interleaver: lost-update, scenario two-tasks\"':",
-        "- 'button \"Undo: take the last step back\" [disabled]': Undo",
+        "- 'button \"Undo: take the last step back (Backspace)\" [disabled]': Undo",
     ):
         assert line in heard, f"{line} not in\n{heard}"
 

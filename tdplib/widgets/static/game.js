@@ -6,21 +6,41 @@
  */
 
 import { Editor } from "./editor.js";
-import { button, div, h, put, sign, span } from "./elements.js";
+import { button, div, h, put, row, sign, span } from "./elements.js";
 import { View } from "./view.js";
 
 /** The board of a level to break: nobody judges, and a step can be taken back. */
 class LevelBoard extends View {
   buildNav() {
     super.buildNav();
-    this.undoButton = button("Undo: take the last step back", { class: "tdp-nav", "data-do": "undo" }, "Undo");
+    this.undoButton = button("Undo: take the last step back (Backspace)", { class: "tdp-nav", "data-do": "undo" }, "Undo");
     this.judgeButton.replaceWith(this.undoButton);
   }
 
   buildFoot() {
     super.buildFoot();
-    const judged = [...this.foot.querySelectorAll(".tdp-keys .tdp-row")].find((r) => r.firstChild.textContent === "!");
-    if (judged) judged.remove();
+    const keys = [...this.foot.querySelectorAll(".tdp-keys .tdp-row")];
+    const judged = keys.find((each) => each.firstChild.textContent === "!");
+    if (judged) judged.replaceWith(row("Backspace", "undo: take the last step back"));
+  }
+
+  key(event) {
+    const plain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.shiftKey;
+    if (event.key !== "Backspace" || !plain) return super.key(event);
+    event.preventDefault();
+    event.stopPropagation();
+    return this.undo();
+  }
+
+  /** Take the last step back, if there is one. */
+  undo() {
+    if (this.board.step || this.busy()) this.send({ do: "undo" });
+    else this.say("This is the start.");
+  }
+
+  ask(message) {
+    if (message.do === "undo") this.undo();
+    else super.ask(message);
   }
 
   paintNav() {
