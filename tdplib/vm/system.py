@@ -10,6 +10,7 @@ import ast
 import hashlib
 import threading
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..errors import BadValueError
 from ..lang import symbols
@@ -110,7 +111,7 @@ class System:
         self._image = None
         return True
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """
         Eight hexadecimal digits that change when code, actors or the machine's shape change.

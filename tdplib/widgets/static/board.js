@@ -66,8 +66,8 @@ export function narration(board) {
   const step = board.timeline[board.step - 1];
   const where = step.function ? ` (${step.function}, line ${step.line})` : "";
   const end = board.end && !board.broken ? ` ${capital(board.end)}.` : "";
-  const ran = board.ran ? `${board.ran} The last: ` : "";
-  return `${ran}${board.actors[step.actor].name}: ${arrows(board.did)}${where}.${end}`;
+  const who = board.ran ? `${board.ran} Its last step` : board.actors[step.actor].name;
+  return `${who}: ${arrows(board.did)}${where}.${end}`;
 }
 
 /** The line under it: what broke or is advised; at the start what lies ahead; else what changed. */
@@ -110,7 +110,7 @@ export function buttonFace(actor, board) {
   const done = actor.status === "done";
   const why = actor.reason || (done ? "its function has returned" : actor.status);
   const name = `${actor.name} cannot move: ${why}`;
-  if (board.broken && !board.broken.at_end && !done) return ["Stopped", "the path ends here", name];
+  if (board.broken && !board.broken.at_end && !done) return ["Stopped", "the path ends here: go back to try another step", name];
   return [capital(actor.status), why.replace(/^(idle|blocked): /, ""), name];
 }
 

@@ -27,7 +27,8 @@ export class Lane {
     const last = board.step ? board.timeline[board.step - 1] : null;
     const moved = Boolean(last) && last.actor === actor.index;
     const [verb, about, label] = buttonFace(actor, board);
-    this.state.replaceChildren(moved ? span("tdp-moved", "moved last · ") : "", actor.status);
+    const state = verb === "Stopped" ? "stopped" : actor.status;
+    this.state.replaceChildren(moved ? span("tdp-moved", "moved last · ") : "", state);
     put(this.step, "aria-label", label);
     for (const b of [this.step, this.run]) put(b, "aria-disabled", actor.status === "ready" ? null : true);
     const leads = actor.status === "ready" && actor.leads_to;

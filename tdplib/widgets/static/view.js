@@ -257,7 +257,7 @@ export class View {
     this.title.replaceChildren(h("b", {}, board.protocol), span("tdp-scenario", ` ${board.scenario}`));
     const turns = switches(board);
     this.count.replaceChildren("step ", h("b", {}, String(board.step)), ` of ${board.steps}`);
-    this.turns.textContent = ` · ${turns} switch${turns === 1 ? "" : "es"}`;
+    this.turns.textContent = board.step ? ` · ${turns} switch${turns === 1 ? "" : "es"}` : "";
     put(this.status, "data-broken", board.broken ? true : null);
     put(this.status, "data-advice", board.advice ? true : null);
     put(this.said, "title", narration(board));
