@@ -136,7 +136,7 @@ class Compare:
                 text = f"     {name}: {words}."
                 lines += textwrap.wrap(text, WIDTH, subsequent_indent=" " * 7)
         lines.append("")
-        for sentence in self._sentences():
+        for sentence in self.sentences():
             lines += textwrap.wrap(sentence, WIDTH, subsequent_indent="  ")
         return "\n".join(lines)
 
@@ -157,7 +157,8 @@ class Compare:
             else:
                 yield name, "then nothing more"
 
-    def _sentences(self) -> Iterator[str]:
+    def sentences(self) -> Iterator[str]:
+        """Give in sentences where the two differ first, in what, and how each ends."""
         turn = self.difference
         same = f"They do the same in all {len(self.turns)} turns."
         yield same if turn is None else f"They differ first in turn {turn.number}, {turn.actor}'s."
@@ -195,7 +196,7 @@ class Compare:
     def _repr_html_(self) -> str:
         first, second = map(html.escape, self.names)
         rows = "".join(self._row(turn) for turn in self.turns)
-        said = "".join(f"<p>{html.escape(s)}</p>" for s in self._sentences())
+        said = "".join(f"<p>{html.escape(s)}</p>" for s in self.sentences())
         return (
             f'<div class="tdp-compare"><style>{_STYLE}</style>{said}<table>'
             f"<caption>{first} and {second}, turn by turn</caption>"

@@ -15,6 +15,7 @@ import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from . import watch
 from .errors import BadValueError
 
 __all__ = ["Guarded", "guard"]
@@ -101,7 +102,8 @@ def guard(
     unit, world = unit_from(code), scenarios.find(scenario, base)
     subject = Subject(base, None, world, Guard(unit, parameters(unit, world)))
     check_only_looks(subject.system)
-    found = explore(subject.system, limits=Limits(seconds=max_seconds))
+    with watch.line("looking at the invariant: ") as line:
+        found = explore(subject.system, limits=Limits(seconds=max_seconds), progress=line)
     first = first_unlike(found)
     status, broken = conclusion(found, first)
     return Guarded(

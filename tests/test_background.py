@@ -13,6 +13,7 @@ from tdplib import watch
 from tdplib.background import Background
 from tdplib.check import check
 from tdplib.errors import BadValueError
+from tdplib.guard import guard
 from tdplib.lang.errors import LanguageError
 from tdplib.replay import Session
 from tdplib.search import explore as search
@@ -289,6 +290,15 @@ def test_the_line_goes_away_where_nothing_is_to_follow_it(notebook):
     with watch.line("checking your answer: ") as line:
         check(**LONG, max_states=400_000, progress=line)
     assert notebook[0]["text/plain"].startswith("checking your answer: ")
+    assert notebook[-1] == {"text/plain": ""}
+
+
+def test_looking_at_an_invariant_is_told_too(notebook):
+    def invariant(kvm):
+        return kvm.arch.mmu_valid_gen < 2
+
+    assert guard(invariant, base="v5.18", scenario="three-vcpus", max_seconds=0.4).status
+    assert notebook[0]["text/plain"].startswith("looking at the invariant: ")
     assert notebook[-1] == {"text/plain": ""}
 
 

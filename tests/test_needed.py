@@ -13,6 +13,7 @@ from tdplib.draw._svg import escape
 from tdplib.errors import BadValueError
 from tdplib.replay import BlockedError, Session, replay
 from tdplib.replay.needed import arrows, needed
+from tdplib.replay.uses import meet, uses
 
 NAME = "patch-22-skip-invalid"
 
@@ -220,3 +221,39 @@ def test_an_arrow_leaves_one_dot_and_comes_to_another():
         for number, x, y in ((first, x0, y0), (then, x1, y1)):
             from_middle = math.dist(dots[int(number)], (float(x), float(y)))
             assert 9.5 < from_middle < 16, (first, then)
+
+
+def test_what_follows_from_others_is_left_out_and_nothing_else():
+    """By closing the order over all pairs, and taking away one pair after the other."""
+    trace = walk("v5.18", 3)
+    count = len(trace.steps)
+    each = [
+        [use for h in taken.happened for use in uses(trace.session.system, step.actor, h)]
+        for step, taken in zip(trace.steps, trace.session.taken, strict=True)
+    ]
+    ordered = {
+        (j, k)
+        for j, k in combinations(range(count), 2)
+        if trace.steps[j].actor == trace.steps[k].actor
+        or any(meet(one, other) for one in each[j] for other in each[k])
+    }
+    reach = set(ordered)
+    for middle in range(count):
+        into = {j for j, k in reach if k == middle}
+        out = {k for j, k in reach if j == middle}
+        reach |= {(j, k) for j in into for k in out}
+    steps = range(count)
+    cover = {
+        (j + 1, k + 1)
+        for j, k in ordered
+        if trace.steps[j].actor != trace.steps[k].actor
+        and not any((j, m) in reach and (m, k) in reach for m in steps)
+    }
+    assert cover == {arrow[:2] for arrow in arrows(trace)}
+    assert len(cover) > 5
+
+
+def test_no_line_of_what_is_needed_is_too_long():
+    text = str(needed(check("flush-under-mmu-lock").trace))
+    assert "the order that matters:" in text
+    assert max(map(len, text.splitlines())) <= 100

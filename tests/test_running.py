@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from tdplib import protocols
 from tdplib.check import check
 from tdplib.errors import BadValueError
 from tdplib.replay import replay
@@ -91,6 +92,14 @@ def test_cancel_from_the_page_says_first_that_nothing_is_proved(made):
     )
     assert dict(shown(widget)["numbers"])["memory"].endswith("MiB, freed")
     assert repr(widget).startswith("v5.18, scenario three-vcpus: incomplete, nothing is proved")
+
+
+def test_own_code_on_a_base(made):
+    text = (protocols.FOLDER / "patch_22_skip_invalid.py").read_text()
+    own = text[text.index("def kvm_tdp_mmu_invalidate_all_roots") :].split("\n\n\n")[0]
+    widget = made(own, base="patch-22")
+    assert widget.wait().property == "zap-complete"
+    assert shown(widget)["title"] == "patch-22+code, scenario default"
 
 
 def test_a_bound_is_told_as_what_it_is(made):

@@ -61,13 +61,18 @@ def halves(compare: object) -> str:
     for block in tops:
         _draw_block(svg, block, actors, left, compare.difference is block.turn)
     y = _draw_ends(svg, compare, left, y + 6)
-    title = f"{compare.names[0]} and {compare.names[1]}: the same schedule on both"
-    return svg.document(WIDTH, y + MARGIN, title, describe_halves(compare))
+    whole = " ".join(str(compare).split())
+    return svg.document(WIDTH, y + MARGIN, _title(compare), whole)
 
 
 def describe_halves(compare: object) -> str:
-    """Return a comparison as text, for who cannot see the picture."""
-    return " ".join(str(compare).split())
+    """Return a comparison in some sentences, for who cannot see the picture."""
+    return " ".join([f"{_title(compare)}.", *compare.sentences()])
+
+
+def _title(compare: object) -> str:
+    first, second = compare.names
+    return f"{first} and {second}: the same schedule on both"
 
 
 def _colour(place: int) -> str:

@@ -8,6 +8,7 @@ can be left out. Other minimal sets may exist.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 from ..errors import BadValueError
 from .stepping import Runner
+from .trace import WIDTH
 from .uses import Use, meet, uses
 
 __all__ = ["Arrow", "Needed", "arrows", "is_least", "needed"]
@@ -45,7 +47,9 @@ class Needed:
             lines.append("not needed: " + ", ".join(out))
         if self.before:
             lines.append("the order that matters:")
-            lines += [f"  {arrow.first} before {arrow.then}: {arrow.why}" for arrow in self.before]
+        for first, then, why in self.before:
+            said = f"  {first} before {then}: {why}"
+            lines += textwrap.wrap(said, WIDTH, subsequent_indent=" " * 6)
         return "\n".join(lines)
 
 
