@@ -5,6 +5,7 @@ import re
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from tdplib import draw
@@ -12,7 +13,7 @@ from tdplib.draw._treeplan import MOST_ROWS, make_plan
 from tdplib.draw.tree import tree, tree_frames
 from tdplib.errors import BadValueError, TdplibError
 from tdplib.machine.pagetable import PageTables
-from tdplib.machine.tree import Range, snapshot
+from tdplib.machine.tree import Range, _ranges, snapshot
 from tdplib.words import spte
 from tdplib.words.gfn import FIVE_LEVELS, FOUR_LEVELS, Geometry
 
@@ -169,11 +170,16 @@ def test_nothing_leaves_the_picture_and_no_box_meets_another(shape):
         width, height = (float(top.get(side)) for side in ("width", "height"))
         group = top.find("{*}g")
         dy = float(re.search(r"translate\(0 (\d+)", group.get("transform"))[1])
-        found = []
-        for rect in group.iter(f"{SVG}rect"):
-            x, y, w, h = (float(rect.get(k)) for k in ("x", "y", "width", "height"))
+        assert max(float(text.get("y")) for text in top.findall(f"{SVG}text")[:-1] or [top[2]]) < dy
+        found, y, h = [], 0.0, 0.0
+        for node in group:
+            if node.tag == f"{SVG}text":
+                assert y < float(node.get("y")) <= y + h  # inside the rectangle before it
+            if node.tag != f"{SVG}rect":
+                continue
+            x, y, w, h = (float(node.get(k)) for k in ("x", "y", "width", "height"))
             assert min(x, width - x - w, height - y - h - dy) >= 0
-            if rect.get("rx") == "6":
+            if node.get("rx") == "6":
                 found.append((x, y, w, h))
         assert found
         for n, (x, y, w, h) in enumerate(found):
@@ -199,6 +205,23 @@ def test_a_walk_is_told_and_marked():
     early = tree(pool, walk=0x40000)
     assert "takes [0], [1], and ends at level 3: not present." in early.alternative
     assert early.svg.count("▸") == 2
+
+
+def test_a_walk_into_the_middle_of_a_range_has_a_row_of_its_own():
+    pool = PageTables()
+    root = pool.new_root()
+    pool.map(root, range(0x10, 0x20))
+    rows = make_plan([pool.snapshot(root)], 0x14, 10).rows[0, 0, 0]
+    assert [(row.first, row.last) for row in rows] == [
+        (0, 15), (16, 19), (20, 20), (21, 31), (32, 511),
+    ]  # fmt: skip
+    assert rows[3].parts[0].lines[1] == "gfn 0x15..0x1f -> pfn 0x15..0x1f"
+
+
+def test_two_entries_that_lead_to_one_table_would_be_two_ranges():
+    words = np.array([spte.nonleaf(7)] * 2 + [0, 0], np.int64)
+    found = [(one.first, one.last) for one in _ranges(words, 2, Geometry(2, 2))]
+    assert found == [(0, 0), (1, 1), (2, 3)]
 
 
 def test_what_changed_is_told_with_what_was():

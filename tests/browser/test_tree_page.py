@@ -67,6 +67,16 @@ def test_a_root_of_two_levels_is_a_tree_whose_links_come_and_go(host):
     expect(leaf).to_contain_text("Δ\u00a0pfn 0x4 W (changed)")
     expect(leaf).to_have_attribute("title", re.compile("^gfn 3: 4K leaf, pfn 0x4, W"))
     expect(lines).to_have_count(1)
+    line, above, below = (
+        where.bounding_box()
+        for where in (
+            lines,
+            tree_box(page, "root 0").locator("li").nth(1),
+            tree_box(page, "table 1"),
+        )
+    )
+    assert abs(line["y"] - above["y"] - above["height"] / 2) < 5  # a stroke counts too
+    assert abs(line["y"] + line["height"] - below["y"]) < 5
     go(lambda b: has_entry(b, "removed"))
     expect(lines).to_have_count(0)
     expect(tree_box(page, "root 0").locator(".tdp-changed")).to_have_count(0)
