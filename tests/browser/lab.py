@@ -178,6 +178,10 @@ class Notebook:
         """Begin a command of JupyterLab, and do not wait until it is done."""
         self.page.evaluate(COMMAND.replace("await app.commands", "void app.commands"), name)
 
+    def start(self, name):
+        """Execute a command without waiting for its end: it may ask something first."""
+        self.page.evaluate("(name) => void jupyterapp.commands.execute(name)", name)
+
     def theme(self, name):
         """Change over to ``JupyterLab Light`` or ``JupyterLab Dark``."""
         self.page.evaluate(THEME, name)
@@ -236,12 +240,16 @@ class Cell:
         self.page.keyboard.insert_text(text)
         assert self.page.evaluate(SOURCE, self.index) == text
 
-    def run(self, timeout=60):
-        """Press Shift+Enter in the cell, and wait until the kernel has run it."""
-        before = self.page.evaluate(COUNT, self.index)
+    def start(self):
+        """Press Shift+Enter in the cell."""
         if not self.page.evaluate(ACTIVE, self.index):
             self.node().locator(".cm-content").click()
         self.page.keyboard.press("Shift+Enter")
+
+    def run(self, timeout=60):
+        """Press Shift+Enter in the cell, and wait until the kernel has run it."""
+        before = self.page.evaluate(COUNT, self.index)
+        self.start()
         self.page.wait_for_function(RAN, arg=[self.index, before], timeout=timeout * 1000)
 
     def outputs(self):

@@ -87,3 +87,86 @@ def test_mouse_keys_and_double_speed_and_two_that_never_meet(open_cells):
     assert (letters(one), letters(two)) == ("bbabaaa", "b")
     assert book.errors() == []
     assert book.cells() == ["code", "code"]
+
+
+WIDGET = IMPORTS + 'Interleaver("lost-update")'
+
+
+def test_a_restarted_kernel_is_told_and_the_cell_makes_a_new_widget(open_cells):
+    book = open_cells(WIDGET)
+    book.run_all()
+    page, player = book.page, book.page.locator(".tdp-il")
+    step_button(player, "vCPU 0").click()
+    stands_at(player, 1)
+    book.start("kernelmenu:restart")
+    page.locator(".jp-Dialog .jp-mod-accept").click()
+    expect(page.locator(".jp-Dialog")).to_have_count(0)
+    page.wait_for_function(IDLE)
+    step_button(player, "vCPU 1").click()
+    error = player.locator(".tdp-error")
+    expect(error).to_contain_text("run this cell again")
+    expect(error).to_contain_text("has lost its kernel")
+    expect(player.locator(".tdp-count")).to_have_text("step 1 of 1")
+    book.cell(WIDGET).start()
+    stands_at(player, 0)
+    expect(error).to_have_text("")
+    step_button(player, "vCPU 1").click()
+    stands_at(player, 1)
+
+
+IDLE = """() => { const { session } = jupyterapp.shell.currentWidget.sessionContext;
+  return session && session.kernel && session.kernel.status === "idle"; }"""
+
+LONG = """\
+from tdplib.scenarios import Scenario
+verdict = check(base="v5.18", scenario=Scenario(name="large", vcpus=3, faults=2, updates=2))
+print(verdict)"""
+NEXT = 'print(check("lost-update", properties="no-warn"))'
+
+
+def test_a_check_is_interrupted_and_the_widget_played_meanwhile(open_cells):
+    book = open_cells(WIDGET, LONG, NEXT)
+    player = book.page.locator(".tdp-il")
+    book.command("notebook:run-cell")
+    step_button(player, "vCPU 0").click()
+    stands_at(player, 1)
+    long = book.cell(LONG)
+    long.start()
+    expect(long.node()).to_contain_text("a second, depth", timeout=30_000)  # it tells how far it is
+    step_button(player, "vCPU 1").click()
+    stands_at(player, 2)
+    book.start("kernelmenu:interrupt")
+    expect(long.node()).to_contain_text("incomplete (stopped by: interrupt", timeout=30_000)
+    expect(long.node()).to_contain_text("which proves nothing")
+    after = book.cell(NEXT)
+    after.run()
+    expect(after.node()).to_contain_text("violated: no-warn")
+    step_button(player, "vCPU 1").click()
+    stands_at(player, 3)
+    assert book.errors() == []
+
+
+BROKEN = """\
+import fake_session
+from tdplib.widgets import Interleaver
+
+class Session(fake_session.FakeSession):
+    def step(self, actor):
+        if actor == 0:
+            raise ZeroDivisionError("division by zero")
+        super().step(actor)
+
+Interleaver(session=Session())"""
+
+
+def test_an_exception_in_a_callback_is_shown_in_the_widget(open_cells):
+    book = open_cells(BROKEN)
+    book.run_all()
+    player = book.page.locator(".tdp-il")
+    step_button(player, "vCPU 0").click()
+    error = player.locator(".tdp-error")
+    expect(error).to_have_text("ZeroDivisionError: division by zero")
+    step_button(player, "update 0").click()
+    stands_at(player, 1)
+    expect(error).to_have_text("")
+    assert book.errors() == []

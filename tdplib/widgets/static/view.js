@@ -151,11 +151,17 @@ export class View {
   }
 
   send(message) {
+    try {
+      this.model.send(message);
+    } catch {
+      this.complain("This widget has lost its kernel: it was restarted or is gone. To go on, run this cell again.");
+      return;
+    }
     this.due = Math.max(this.due, this.model.get("handled")) + 1;
-    this.model.send(message);
     put(this.root, "aria-busy", true);
     clearTimeout(this.timer);
-    const silence = "The kernel has not answered. If it was restarted or is gone, run the cell again.";
+    const silence = "The kernel has not answered yet. It may be busy with a cell; "
+      + "if it was restarted or is gone, run this cell again.";
     this.timer = setTimeout(() => this.complain(silence), SILENCE_MS);
   }
 
