@@ -65,7 +65,8 @@ SOURCE = "(i) => jupyterapp.shell.currentWidget.content.widgets[i].model.sharedM
 
 COUNT = "(i) => jupyterapp.shell.currentWidget.content.widgets[i].model.executionCount"
 
-ACTIVE = "(i) => jupyterapp.shell.currentWidget.content.activeCellIndex === i"
+ACTIVE = """(i) => jupyterapp.shell.currentWidget.content.activeCellIndex === i
+  && !document.activeElement.closest(".tdp-ui")"""
 
 SOURCES = """() => jupyterapp.shell.currentWidget.content.widgets
   .map((cell) => [cell.model.id, cell.model.sharedModel.source])"""
@@ -177,10 +178,6 @@ class Notebook:
     def start(self, name):
         """Begin a command of JupyterLab, and do not wait until it is done."""
         self.page.evaluate(COMMAND.replace("await app.commands", "void app.commands"), name)
-
-    def start(self, name):
-        """Execute a command without waiting for its end: it may ask something first."""
-        self.page.evaluate("(name) => void jupyterapp.commands.execute(name)", name)
 
     def theme(self, name):
         """Change over to ``JupyterLab Light`` or ``JupyterLab Dark``."""
