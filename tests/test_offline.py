@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -108,6 +109,17 @@ def test_the_page_of_a_large_scenario_says_so_and_shows_the_path():
         page(check("v5.18", scenario="small"), most=100)
     with pytest.raises(BadValueError, match="cannot make a page of int"):
         page(3)
+
+
+def test_a_page_of_some_twenty_thousand_states_is_small_and_soon_made():
+    verdict = check("roots-emptied")
+    assert 15_000 < verdict.states < 20_000
+    began = time.process_time()
+    text = page(verdict)
+    seconds = time.process_time() - began
+    print(f"{verdict.states} states, {len(text) / 1000:.0f} kB, {seconds:.1f} s")
+    assert len(text) < 500_000
+    assert seconds < 20
 
 
 def test_nothing_that_a_learner_wrote_becomes_markup():

@@ -6,7 +6,7 @@
  */
 
 import { unpack } from "./atlas.js";
-import { button, div, h, put } from "./elements.js";
+import { button, group, h, put } from "./elements.js";
 import { common, Player, read } from "./player.js";
 import { View } from "./view.js";
 
@@ -23,7 +23,7 @@ class Offline {
     this.others = atlas.paths.map((other, i) => button(null, { "data-path": i },
       `Another path: ${other.ends} in ${other.path.length} steps`));
     this.link = button(null, { "data-link": true }, "Copy link to this moment");
-    this.bar = div("tdp-ui page-path", this.told, this.back, this.others, this.link);
+    this.bar = group("tdp-ui page-path", "The path", this.told, this.back, this.others, this.link);
     this.bar.addEventListener("click", (event) => this.click(event));
     el.append(this.bar);
     this.openHash();
