@@ -52,7 +52,8 @@ LAYERS = {
     "background": 8, "watch": 8, "widgets.running": 9, "widgets._answering": 9,
     "ladder": 8, "ladder.bests": 8, "ladder.level": 8, "ladder.play": 8, "ladder.saving": 8,
     "ladder.scoring": 8,
-    "another": 8, "coverage": 8, "draw.coverage": 8, "statistics": 8, "draw.statistics": 8,
+    "another": 8, "coverage": 8, "draw.coverage": 8, "draw.space": 8, "statespace": 8,
+    "statistics": 8, "draw.statistics": 8,
     "draw": 8, "draw._locks": 8, "draw._plan": 8, "draw._rows": 8, "draw._strip": 8,
     "draw._svg": 8, "draw.board": 8, "draw.dot": 8, "draw.page": 8, "draw.perfetto": 8,
     "draw.swimlanes": 8, "draw._boardtree": 8, "draw._picture": 8, "draw._treeplan": 8,
@@ -73,6 +74,7 @@ LAYERS = {
     "labs.judge": 9, "labs.learner": 9, "labs.mutants": 9, "labs.mutations": 9,
     "labs.mutations_atomic": 9, "labs.page": 9, "labs.proofs": 9,
     "labs.progress": 9, "labs.report": 9, "labs.sources": 9, "labs.verify": 9,
+    "widgets.statespace": 9,
     "offline": 10, "progress": 10,
     # 10: the shell
     "doctor": 10, "cli": 10, "cli._parser": 10, "cli._say": 10, "cli._verbs": 10,

@@ -46,12 +46,16 @@ class Ways:
 
     def to(self, state: int, actor: int = -1) -> list[int]:
         """Return the actors of the best way to a state from which `actor` goes on (-1: nobody)."""
+        return [last for _, last in self.passed(state, actor)]
+
+    def passed(self, state: int, actor: int = -1) -> list[tuple[int, int]]:
+        """Return (state, actor that leads to it) of the best way to a state, as for `to`."""
         if state == 0:
             return []
         costs = self._best[state] + (np.arange(self._best.shape[1]) != actor) * (actor >= 0)
         last, path = int(np.argmin(costs)), []
         while last >= 0:
-            path.append(last)
+            path.append((state, last))
             state, last = int(self._before[state, last]), int(self._last[state, last])
         return path[::-1]
 

@@ -6,7 +6,7 @@ Nor does a part of this package that is no widget: each name is fetched when it 
 
 from importlib import import_module
 
-__all__ = ["BreakIt", "Check", "Compare", "Interleaver", "SaveIt", "TableSteps"]
+__all__ = ["BreakIt", "Check", "Compare", "Interleaver", "SaveIt", "StateSpace", "TableSteps"]
 
 _HOME = {
     "BreakIt": "tdplib.widgets.game",
@@ -14,6 +14,7 @@ _HOME = {
     "Compare": "tdplib.compare",
     "Interleaver": "tdplib.widgets.interleaver",
     "SaveIt": "tdplib.widgets.game",
+    "StateSpace": "tdplib.widgets.statespace",
     "TableSteps": "tdplib.widgets.tables",
 }
 

@@ -173,6 +173,10 @@ class Interleaver(Answering, anywidget.AnyWidget):
         """Say beside each next step what it leads to, or stop saying it."""
         self._act(lambda: setattr(self, "_judge", bool(on)))
 
+    def open_session(self, session: Any) -> None:
+        """Put another session on show; the widget owns it from then on."""
+        self._act(lambda: self._open(session))
+
     @property
     def schedule(self) -> str:
         """The schedule code of the steps in the timeline."""
