@@ -18,7 +18,9 @@ export class Editor {
     this.numbers = h("div", { class: "tdp-code-numbers", "aria-hidden": true });
     this.node = div("tdp-editor", this.numbers, this.area);
     this.area.addEventListener("input", () => this.count(), { signal });
-    this.area.addEventListener("keydown", (e) => this.key(e), { signal });
+    // At the window, for the same reason as the view's: Notebook 7 reads keys before they get here.
+    const ours = (e) => { if (e.target === this.area) this.key(e); };
+    window.addEventListener("keydown", ours, { signal, capture: true });
   }
 
   get text() {

@@ -95,7 +95,7 @@ class Game {
   listen() {
     const { signal } = this.stop;
     this.root.addEventListener("click", (e) => this.click(e), { signal });
-    this.root.addEventListener("keydown", (e) => this.key(e), { signal });
+    this.board.keyRoot = this.root;
     this.root.addEventListener("focusin", (e) => this.board.rove(e.target), { signal });
     this.pick.addEventListener("change", () => this.board.send({ do: "level", level: Number(this.pick.value) }), { signal });
     this.events = { "change:game": () => this.paint() };
@@ -110,18 +110,13 @@ class Game {
     this.root.remove();
   }
 
-  /** What is above the board; the board sees to its own clicks and keys. */
+  /** What is above the board; the board sees to its own clicks, and to the keys of both. */
   click(event) {
     const target = event.target.closest("[data-do], [data-go], [data-check]");
     if (!target || target.closest(".tdp-il") || target.ariaDisabled === "true") return;
     if (target.dataset.go) this.go(Number(target.dataset.go));
     else if (target.dataset.check) this.check();
     else this.board.send({ do: target.dataset.do });
-  }
-
-  key(event) {
-    if (event.target.closest("select, textarea, .tdp-il")) return;
-    this.board.key(event);
   }
 
   go(by) {

@@ -66,6 +66,7 @@ export class View {
     this.root = h("div", { class: "tdp-ui tdp-il", role: "region", tabindex: -1, "data-lm-suppress-shortcuts": true },
       div("tdp-head", this.title, this.nav, div("tdp-where", this.count, this.turns)), this.timeline.node, this.status, this.here, this.why, this.error,
       this.roots, div("tdp-main", this.lanesBox, this.shared), this.foot);
+    this.keyRoot = this.root; // where keys are ours; a widget that has more around it may set it
     this.el.append(this.root);
   }
 
@@ -109,7 +110,7 @@ export class View {
     const { signal } = this.stop;
     this.root.addEventListener("click", (e) => this.click(e), { signal });
     // Notebook 7 reads keys at the document, on their way down; so ours are taken before, at the window.
-    const ours = (node) => this.root.contains(node) && !node.matches("input, select, textarea");
+    const ours = (node) => this.keyRoot.contains(node) && !node.matches("input, select, textarea");
     window.addEventListener("keydown", (e) => { if (ours(e.target)) this.key(e); }, { signal, capture: true });
     this.root.addEventListener("focusin", (e) => this.rove(e.target), { signal });
     this.timeline.listen(signal);
