@@ -84,9 +84,11 @@ def test_the_recap_has_five_lines(name):
 
 
 @pytest.mark.parametrize("name", LABS)
-def test_the_last_section_says_where_to_read(name):
-    heading, place = list(sections(name).items())[-1]
+def test_after_the_recap_it_says_where_to_read(name):
+    headings = list(sections(name))
+    heading = headings[headings.index("Recap") + 1]
     assert heading.startswith("Where to read")
+    place = sections(name)[heading]
     if name != "lab00":  # nothing of KVM is in it
         assert "arch/x86/" in place
         assert re.search(r"v[56]\.\d+|[0-9a-f]{12}", place)
@@ -135,3 +137,28 @@ def test_a_short_name_is_explained_where_it_is_used_first(name):
                 unexplained.append((short, text[max(0, found - 60) : found + 60]))
             break
     assert unexplained == []
+
+
+ACTORS = {
+    "load-without-flush": ("lab03", "lab04", "lab06"),
+    "sleep": ("lab04", "lab07"),
+    "NX toggle": ("lab04", "lab10"),
+    "notifier walk": ("lab07",),
+    "notifier": ("lab08", "lab10"),
+    "teardown": ("lab06", "lab09"),
+}
+"""Who appears in which labs: the seeded bug of the TLB, a vCPU that sleeps, and so on."""
+
+
+@pytest.mark.parametrize("actor", ACTORS)
+def test_each_actor_appears_where_the_story_needs_it(actor):
+    for name in ACTORS[actor]:
+        cases = [case for record in load_lab(name).exercises for case in record.cases]
+        where = [code(name), *texts(name), *(f"{case.base} {case.says}" for case in cases)]
+        assert any(actor in text for text in where), name
+
+
+@pytest.mark.parametrize("name", ["lab04", "lab06"])
+def test_an_exercise_is_judged_with_a_hardware_tlb(name):
+    cases = [case for record in load_lab(name).exercises for case in record.cases]
+    assert any(case.world().tlb for case in cases)
