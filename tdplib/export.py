@@ -123,13 +123,13 @@ def links(code: str, own: Any = None) -> list[list[str]]:
     own : the unit of somebody's own code that the schedule runs on, if there is one
 
     >>> links("lost-update/default/f2b6da:2ab")[0]
-    ['Python', 'Interleaver(code="lost-update/default/f2b6da:2ab")']
+    ['Python', 'Interleaver(code="lost-update/default/f2b6da:2ab", at="end")']
     """
     mine = _functions(own)
     python = f", own={mine[0] if len(mine) == 1 else '[' + ', '.join(mine) + ']'}" if mine else ""
     shell = " --source FILE" if own is not None else ""
     return [
-        ["Python", f'Interleaver(code="{code}"{python})'],
+        ["Python", f'Interleaver(code="{code}", at="end"{python})'],
         ["Command", f"tdplib play --code {code}{shell}"],
     ]
 

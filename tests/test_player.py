@@ -201,6 +201,6 @@ def test_somebodys_own_code_is_named_in_the_line_that_opens_it_again():
     own = "def helper(kvm):\n    return 1\n\n\ndef increment(kvm):\n    helper(kvm)\n"
     session = Session("lost-update", code=own)
     assert export.links("C", session.subject.own) == [
-        ["Python", 'Interleaver(code="C", own=[helper, increment])'],
+        ["Python", 'Interleaver(code="C", at="end", own=[helper, increment])'],
         ["Command", "tdplib play --code C --source FILE"],
     ]

@@ -359,7 +359,9 @@ def test_a_copied_line_of_python_opens_the_same_schedule():
     for actor in (0, 1, 0):
         widget.step(actor)
     (name, line), (_, shell) = widget.board["links"]
-    again = Interleaver(code=re.fullmatch(r'Interleaver\(code="(.*)"\)', line)[1], at="end")
+    again = Interleaver(
+        code=re.fullmatch(r'Interleaver\(code="(.*)", at="end"\)', line)[1], at="end"
+    )
     assert (name, again.schedule) == ("Python", widget.schedule)
     assert shell == f"tdplib play --code {widget.schedule}"
 

@@ -206,7 +206,7 @@ def test_lines_that_open_it_again_are_copied_at_one_click(host):
     stands_at(page, 1, 1)
     code = page.locator(".tdp-schedule code").text_content()
     for name, text in {
-        "Python": f'Interleaver(code="{code}")',
+        "Python": f'Interleaver(code="{code}", at="end")',
         "Command": f"tdplib play --code {code}",
     }.items():
         page.get_by_role("button", name=f"Copy as {name}").click()

@@ -100,6 +100,7 @@ export class View {
         row("Up, Down", "move between the buttons of a region; Tab goes to the next region"),
         row("Enter on a line", "run that actor until it stands there; Tab from its buttons leads to its source"),
         row("drag over the timeline", "go to any moment"),
+        row("dashed steps, arrows", "what breaks does not need these steps; those two must keep their order"),
         row("Page Up, Page Down", "scroll the source of the actor whose button has the focus"),
         row("!", "say beside each step what it leads to, or stop saying it"),
         row("?", "open or close the state in sentences"),
