@@ -122,7 +122,8 @@ class Verdict:
         """
         from .statistics import statistics
 
-        return statistics(self)
+        with self.subject.system.lock:
+            return statistics(self)
 
     def coverage(self, functions=None):
         """
@@ -133,7 +134,8 @@ class Verdict:
         """
         from .coverage import coverage
 
-        return coverage(self, functions)
+        with self.subject.system.lock:
+            return coverage(self, functions)
 
     def __str__(self) -> str:
         return text(self)
@@ -311,8 +313,18 @@ def let_go(verdict: Verdict) -> Verdict:
     """Make the traces of a verdict that is not complete, and free the memory of its search."""
     for name in verdict.traces:
         verdict.traces[name]
-    verdict.exploration.arrays = None
+    verdict.exploration.arrays = Freed()
     return verdict
+
+
+class Freed:
+    """What stands where the arrays of a search were that was cancelled."""
+
+    def __getattr__(self, name: str):
+        raise BadValueError(
+            "the check was cancelled, and the memory of its search is freed: what looks at every "
+            "state (coverage, statistics) needs a check that was not"
+        )
 
 
 def reporter(progress: Callable | bool | None, line: Callable) -> Callable | None:

@@ -146,7 +146,9 @@ def test_what_was_broken_before_it_was_cancelled_has_its_trace():
     assert (found.status, beside.state) == ("violated", "cancelled")
     assert str(found).startswith("incomplete (stopped by: interrupt); violated: zap-complete")
     assert found.trace.broken == "zap-complete"
-    assert found.exploration.arrays is None
+    for ask in (found.coverage, found.statistics):
+        with pytest.raises(BadValueError, match="cancelled, and the memory of its search is freed"):
+            ask()
 
 
 def test_what_is_wrong_is_raised_where_it_was_written():

@@ -181,7 +181,7 @@ def picture(beside: Background) -> dict[str, Any]:
         "state": state,
         "status": "" if verdict is None else verdict.status,
         "said": _said(beside, state),
-        "numbers": _numbers(now if verdict is None else verdict, verdict),
+        "numbers": _numbers(now if verdict is None else verdict, state == "cancelled"),
         "bars": bars(now.layers, DEPTHS) if now is not None else [],
         "sentence": (verdict.sentence or "") if verdict is not None else "",
         "also": list(verdict.properties[1:]) if verdict is not None else [],
@@ -210,12 +210,11 @@ def _said(beside: Background, state: str) -> str:
     return f"incomplete, nothing is proved ({why}): {what}"
 
 
-def _numbers(now: Any, verdict: Any) -> list[tuple[str, str]]:
+def _numbers(now: Any, freed: bool) -> list[tuple[str, str]]:
     """Return (name, value) of what is counted; `now` is a search's progress, or the verdict."""
     if now is None:
         return []
     rate = now.states / now.seconds / 1e6 if now.seconds else 0.0
-    freed = verdict is not None and verdict.exploration.arrays is None
     return [
         ("states", f"{now.states:,}"),
         ("states a second", f"{rate:.2f} million"),
