@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pathlib
 import re
@@ -12,6 +13,7 @@ import nbformat
 import pytest
 from fake_session import REQUEUE, FakeSession
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
 from test_interleaver_page import expect, step_button
 
 from tdplib.widgets import Interleaver
@@ -148,6 +150,10 @@ def test_without_a_kernel_the_notebook_shows_the_picture(notebook, shots):
     assert picture.evaluate("(image) => image.decode().then(() => image.naturalWidth)") > 100
     expect(book.page.locator(".tdp-il")).to_have_count(0)
     book.page.screenshot(path=shots / "reopened.png")
+    for theme, ground in {"Light": range(192, 256), "Dark": range(64)}.items():
+        book.theme(f"JupyterLab {theme}")  # the browser's own scheme stays: light
+        shown = Image.open(io.BytesIO(picture.screenshot())).convert("L")
+        assert shown.getpixel((4, 4)) in ground, f"the picture in the theme {theme}"
 
 
 CHECKING = """\

@@ -7,6 +7,7 @@ with an exception in a callback; two in one notebook; saved.
 
 from __future__ import annotations
 
+import os
 import re
 
 import lab
@@ -18,6 +19,8 @@ from test_interleaver_page import expect, step_button
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 KERNEL = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+MEGABYTE = 1_000_000
+EIGHT = "for _ in range(8):\n    display(Interleaver())"
 IMPORTS = "from tdplib import check\nfrom tdplib.widgets import Interleaver\n"
 
 
@@ -59,7 +62,7 @@ def test_mouse_keys_and_double_speed_and_two_that_never_meet(open_cells):
     shown = (
         IMPORTS + 'one, two = Interleaver("lost-update", raw=True), Interleaver("lost-update")\none'
     )
-    book = open_cells(shown, "two")
+    book = open_cells(shown, "two", EIGHT)
     book.run_all()
     page = book.page
     one, two = page.locator(".tdp-il").nth(0), page.locator(".tdp-il").nth(1)
@@ -86,7 +89,27 @@ def test_mouse_keys_and_double_speed_and_two_that_never_meet(open_cells):
     stands_at(two, 1)
     assert (letters(one), letters(two)) == ("bbabaaa", "b")
     assert book.errors() == []
-    assert book.cells() == ["code", "code"]
+    assert book.cells() == ["code"] * 3
+    book.command("docmanager:save")
+    path = book.server.notebooks / book.name
+    assert path.read_text().count("widget-view+json") == 10
+    assert path.stat().st_size < MEGABYTE
+
+
+# A kernel opens sockets of its own, and says so in warnings that are none of ours.
+@pytest.mark.filterwarnings("ignore")
+def test_ten_widgets_executed_without_a_page_and_saved_with_their_state_are_small(tmp_path):
+    from nbclient import NotebookClient
+
+    cells = [new_code_cell(text) for text in (f"{IMPORTS}Interleaver()", "Interleaver()", EIGHT)]
+    made = new_notebook(cells=cells, metadata=KERNEL)
+    path = os.pathsep.join([str(lab.REPOSITORY), os.environ.get("PYTHONPATH", "")])
+    client = NotebookClient(made, timeout=60, store_widget_state=True)
+    client.execute(env={**os.environ, "PYTHONPATH": path}, cwd=str(tmp_path))
+    text = nbformat.writes(made)
+    assert text.count("widget-view+json") == 10
+    assert text.count('"_esm"') >= 10
+    assert len(text.encode()) < MEGABYTE
 
 
 WIDGET = IMPORTS + 'Interleaver("lost-update")'

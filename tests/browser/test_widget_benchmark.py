@@ -21,5 +21,6 @@ def test_it_prints_a_distribution():
     assert result["clicks"] == sum(result["buckets of 5 ms"].values()) == 20
     whole, python = result["click to paint, ms"], result["of that Python, ms"]
     assert 0 < python["median"] < whole["median"] <= whole["p95"] <= whole["most"]
+    assert python["median"] < result["to open, ms"]
     assert result["ES module, bytes"] < 80_000
     assert result["problems"] == []
