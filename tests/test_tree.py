@@ -291,6 +291,10 @@ def test_a_large_tree_is_cut_off_in_sight():
     walked = tree(pool, walk=0x3FFFF, limit=4)
     assert "+ 511 more tables, not drawn" in walked.svg
     assert ">table 515<" in walked.svg
+    lines = picture.text.split("\n")
+    assert len(lines) == 121
+    assert lines[-1] == f"... and {1 + 2 + 2 + 512 + 512 - 120} more ranges"
+    assert len(picture.svg) < 30_000
     few = snapshot(pool, root, max_tables=5)
     assert (len(few.tables), few.unread) == (5, 510)
     assert repr(few).endswith("... and 510 more tables")

@@ -26,6 +26,8 @@ __all__ = ["Path", "Range", "Table", "Tree", "entries_text", "letters", "range_w
 Path = tuple[int, ...]
 """Where a table stands: the indices on the way to it from its root, whose path is ``()``."""
 
+MOST_LINES = 120
+"""A longer text of a tree is cut off, in sight."""
 MOST_TABLES = 1024
 """Of a larger tree the tables farthest from the root are counted and not read."""
 
@@ -106,6 +108,8 @@ class Tree:
 
     def __repr__(self) -> str:
         lines = list(self._lines(self.tables[()], ""))
+        if len(lines) > MOST_LINES:
+            lines[MOST_LINES:] = [f"... and {len(lines) - MOST_LINES} more ranges"]
         if self.unread:
             lines.append(f"... and {self.unread} more tables")
         return "\n".join(lines)
