@@ -147,14 +147,14 @@ WALKED = (
 
 @pytest.mark.parametrize("name", WALKED)
 def test_every_order_that_keeps_the_arrows_comes_to_the_same(name):
-    for seed in (1, 2):
-        trace = walk(name, seed)
-        found, rng = arrows(trace), random.Random(seed)
-        want = outcome(trace, range(len(trace.steps)))
-        orders = [another_order(trace, found, rng) for _ in range(3)]
-        assert any(order != sorted(order) for order in orders), f"{name}, seed {seed}"
-        for order in orders:
-            assert outcome(trace, order) == want, f"{name}, seed {seed}"
+    seed = 1 + WALKED.index(name)
+    trace = walk(name, seed)
+    found, rng = arrows(trace), random.Random(seed)
+    want = outcome(trace, range(len(trace.steps)))
+    orders = [another_order(trace, found, rng) for _ in range(3)]
+    assert any(order != sorted(order) for order in orders), f"{name}, seed {seed}"
+    for order in orders:
+        assert outcome(trace, order) == want, f"{name}, seed {seed}"
 
 
 def test_an_arrow_tells_what_joins_its_steps():
