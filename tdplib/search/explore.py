@@ -16,7 +16,7 @@ from ..vm.system import System
 FIRST_STATES = 1 << 14
 BATCH = 1 << 16
 """States expanded, at most, between two looks at interrupts: some 50 to 100 ms."""
-GROWTH = 48 << 20
+GROWTH = 24 << 20
 """Bytes of states a search grows by at most: they are zeroed, and all other threads wait for it."""
 STRETCH = 1 << 13
 """
