@@ -254,6 +254,7 @@ _ALONE = Scenario(name="alone", vcpus=1, updates=0)
 _CURSOR = Scenario(name="cursor", vcpus=1, updates=1, unload=0)
 _LOOKS_BACK = Scenario(name="cursor-of-three", vcpus=1, updates=1, unload=0, entries=3)
 _TWO_TASKS = Scenario(name="two-tasks", updates=0, unload=0)
+_TWICE_EACH = Scenario(name="twice-each", updates=0, unload=0, faults=2)
 _TWO_FAULTS = Scenario(name="two-faults", vcpus=1, faults=2, updates=1, first_gfn=1)
 _MODES = Scenario(name="roots-two-modes", faults=2, updates=1, roots=4)
 _SHARED_WALK = Scenario(name="shared-walk", vcpus=1, updates=1, readers=1)
@@ -266,6 +267,7 @@ DEFAULTS: dict[str, Scenario] = {
     "delist-at-queue": _WITH_NOTIFIER,
     "xchg-plain-rmw": _WITH_MARKERS,
     **dict.fromkeys(("lost-update", "take-number"), _TWO_TASKS),
+    "lost-update-twice": _TWICE_EACH,
     **dict.fromkeys(
         ("roots", *(f"roots-{bug}" for bug in ("lookup-no-get", "clear-late", "put-twice"))),
         _MODES,

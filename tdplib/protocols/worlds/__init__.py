@@ -37,6 +37,13 @@ WORLDS: tuple[Row, ...] = (
         Expected("violated", ("no-warn",)),
     ),
     Row(
+        "lost-update-twice",
+        "two tasks add one to a counter, twice each",
+        "world",
+        None,
+        Expected("violated", ("no-warn",)),
+    ),
+    Row(
         "take-number",
         "tasks take a number each, and read it after the step that counts",
         "world",
