@@ -7,7 +7,10 @@ from tdplib.draw._svg import ACTOR_COLOURS, COLOURS, STYLE, escape
 from tdplib.draw.board import board_svg
 from tdplib.draw.swimlanes import swimlanes
 
-__all__ = ["to_html"]
+__all__ = ["POLICY", "to_html"]
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+"""What a page of its own may load: nothing. What it runs and shows is in it."""
 
 _STYLE = """\
 body{margin:0 auto;max-width:1180px;padding:16px;background:var(--bg);color:var(--ink);
@@ -85,6 +88,7 @@ def to_html(trace: object, *, note: str = "") -> str:
     scenario, code = escape(cast_words(trace)), escape(trace.code)
     parts = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
         '<meta name="viewport" content="width=device-width,initial-scale=1">',
         f"<title>{escape(title)}</title><style>{style}</style></head><body>",
         f"<h1>{escape(title)}</h1>",

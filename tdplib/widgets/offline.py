@@ -16,6 +16,7 @@ from typing import Any
 from tdplib.atlas import MOST_STATES, TooLargeError, atlas
 from tdplib.draw import scenario_words, swimlanes, to_html
 from tdplib.draw._svg import escape
+from tdplib.draw.page import POLICY
 from tdplib.errors import BadValueError
 from tdplib.protocols import row, world_names
 from tdplib.widgets._assets import SHEETS, VIEW, module, style
@@ -23,8 +24,6 @@ from tdplib.widgets.packing import pack
 
 __all__ = ["MOST_STATES", "PLAYED", "page", "title"]
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
-"""What the page may load: nothing. What it runs and shows is in it."""
 PLAYED = ("atlas.js", "matters.js", "player.js")
 """The files that play the kernel's part; they need no page."""
 

@@ -174,7 +174,7 @@ def test_what_a_step_leads_to_stands_in_its_button_and_can_be_switched_by_key(ho
     switch = page.get_by_role("button", name="Judge every next step (!)")
     expect(switch).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("Shift+A")
-    expect(page.locator(".tdp-here-judged")).to_contain_text("nothing can go wrong from here")
+    expect(page.locator(".tdp-here-judged")).to_contain_text("From here: nothing can go wrong.")
     switch.click()
     expect(page.locator(".tdp-here-judged")).to_be_hidden()
     expect(page.locator(".tdp-leads")).to_have_count(0)

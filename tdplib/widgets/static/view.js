@@ -309,7 +309,7 @@ export class View {
     put(this.judgeButton, "aria-pressed", String(Boolean(judge)));
     this.here.hidden = !judge;
     put(this.here, "data-danger", judge && judge.danger ? true : null);
-    this.here.replaceChildren(...(judge ? [sign("tdp-judge-sign", judgeSign(judge)), `From here: ${judge.here}.`] : []));
+    this.here.replaceChildren(...(judge ? [sign("tdp-judge-sign", judgeSign(judge)), `From here: ${judge.here.replace(" from here", "")}.`] : []));
     if (this.why.hidden || !why) return;
     const part = (head, said) => div("", h("h4", {}, head), h("ul", {}, said.map((text) => h("li", {}, text))));
     this.why.replaceChildren(part("Who holds what", why.holds), part("Who waits for whom", why.waits),
