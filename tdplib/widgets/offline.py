@@ -167,11 +167,13 @@ def _parts(plan: _Plan, made: Any, data: str) -> Iterator[str]:
         yield f'<p class="page-sentence">{escape(plan.sentence)}</p>'
     yield f'<p class="page-soft">{escape(plan.words)}</p>'
     yield f'<p class="page-scripted" hidden>{escape(carried)} {escape(how)}</p></header>'
-    yield '<p class="page-plain">Stepping needs JavaScript; what follows can be read without.</p>'
-    yield '<main class="page-board"></main>'
+    yield '<main><p class="page-plain">'
+    yield "Stepping needs JavaScript; what follows can be read without.</p>"
+    yield '<div class="page-board"></div>'
     for trace in plan.traces[:1]:
         yield from _section("The path as a picture", swimlanes(trace))
         yield from _section("The path in words", f"<pre>{escape(str(trace))}</pre>")
+    yield "</main>"
     yield f'<script type="application/octet-stream" class="page-data">{data}</script>'
     yield f'<script type="module">{module(*VIEW, *PLAYED, "offline.js")}</script>'
     yield "</body></html>\n"

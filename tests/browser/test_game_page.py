@@ -175,6 +175,78 @@ def test_the_text_area_knows_its_keys_and_lets_go_of_the_focus(host):
     expect(page.locator(".tdp-count")).to_contain_text("step 1 of 7")
 
 
+HEARD = {
+    "start": """
+- region "Save it, level 1 of 16":
+  - heading "Save it, level 1 of 16 One plus one" [level=3]
+  - combobox "Level":
+    - option "1 One plus one" [selected]
+  - button "Next level"
+  - textbox "The code to change": /kvm.counter \\+= 1/
+  - toolbar "Level":
+    - button "Check in every interleaving (Ctrl+Enter)"
+    - 'button "Start over: the code as it was given"'
+  - text: /shortest schedule that breaks the code as it was given/
+  - status
+  - 'region "Interleaver: lost-update, scenario two-tasks"':
+    - toolbar "Time"
+    - toolbar "Actors"
+    - group "What the actors share"
+    - toolbar "To take away"
+""",
+    "broken": """
+- textbox "The code to change": /kvm.counter = 1/
+- text: /shortest schedule that breaks what you wrote/
+- status:
+  - paragraph: "Broken. A schedule still breaks it: no-warn. A WARN or BUG in the code fired."
+- 'region "Interleaver: lost-update+code, scenario two-tasks"':
+  - group "Timeline":
+    - 'button /^Step 5: .*; breaks no-warn; not taken yet$/'
+""",
+    "not in the language": """
+- textbox "The code to change" [invalid]: /kvm.conter = 1/
+- status:
+  - paragraph:
+    - text: "Not in the language. Line 3, column 5. Found: kvm has no field"
+    - code: conter
+    - text: ". Write: did you mean"
+    - code: .counter
+""",
+    "saved": """
+- combobox "Level":
+  - option "1 One plus one (saved)" [selected]
+- textbox "The code to change": /atomic_inc\\(kvm.counter\\)/
+- text: "/your best: saved with 1 line changed/"
+- status:
+  - paragraph: Saved. No schedule breaks it any more. 1 line changed, par 1.
+""",
+}
+"""What must be found of SaveIt after each answer, in this order; more may be there."""
+
+ANSWERS = {
+    "broken": "kvm.counter = 1",
+    "not in the language": "kvm.conter = 1",
+    "saved": "atomic_inc(kvm.counter)",
+}
+
+
+@pytest.mark.parametrize(("scheme", "body"), [("light", LAB_LIGHT), ("dark", LAB_DARK)])
+def test_each_answer_is_heard_has_contrast_and_moves_nothing_after_the_first(host, scheme, body):
+    mend = SaveIt(1)
+    page = host.open(mend, scheme=scheme, body=body)
+    places = []
+    for state, heard in HEARD.items():
+        if state in ANSWERS:
+            mend.check(ladder.given(1).rstrip().replace("kvm.counter += 1", ANSWERS[state]))
+            host.push(page, mend)
+        expect(page.locator("body")).to_match_aria_snapshot(heard)
+        assert page.evaluate(CONTRAST)["bad"] == [], state
+        places.append([page.locator(where).bounding_box() for where in (".tdp-code", ".tdp-il")])
+        assert all(place[0] == places[0][0] for place in places), state
+        assert all(at["y"] == places[0][1]["y"] for _, at in places), state
+    assert page.problems == []
+
+
 # --- looks
 
 

@@ -237,6 +237,54 @@ def test_without_javascript_the_path_shows_as_picture_and_text(opened):
     expect(page.locator(".page-scripted")).to_be_hidden()
 
 
+AT_THE_START = """
+- banner:
+  - heading "patch-22-skip-invalid breaks zap-complete" [level=1]
+  - paragraph: The fast zap returned, and a root from before it still has a present SPTE.
+- main:
+  - group "The path":
+    - status: You are on the path that breaks zap-complete, at step 0 of 8.
+    - button "Copy link to this moment"
+  - 'region "Interleaver: patch-22-skip-invalid, scenario small"':
+    - toolbar "Time"
+    - group "Timeline"
+    - status
+    - table "Roots"
+    - toolbar "Actors"
+    - group "Locks, lists, requests"
+    - toolbar "To take away":
+      - button "Copy the schedule code"
+      - group "Copy a line that opens it again"
+  - heading "The path as a picture" [level=2]
+  - region "The path as a picture":
+    - 'img "patch-22-skip-invalid: breaks zap-complete"'
+  - heading "The path in words" [level=2]
+  - region "The path in words"
+"""
+AFTER_IT_WAS_LEFT = """
+- main:
+  - group "The path":
+    - status: "You left the path that breaks zap-complete at step 3: there it goes on with vCPU 0."
+    - button "Back to the path"
+    - button "Copy link to this moment"
+  - 'region "Interleaver: patch-22-skip-invalid, scenario small"':
+    - group "Timeline":
+      - 'button "Step 3: update 0 takes slots_lock"'
+    - group "Other branches":
+      - 'button /^Go back to branch 1: leaves this one after step 2, 8 steps, breaks zap-complete$/'
+"""
+
+
+def test_what_a_screen_reader_finds(opened):
+    page = opened(small())
+    expect(page.locator("body")).to_match_aria_snapshot(AT_THE_START)
+    expect(page.get_by_role("button", name="Back to the path")).to_have_count(0)
+    expect(page.get_by_role("group", name="Save the whole timeline")).to_have_count(0)
+    for key in ("ArrowRight", "ArrowRight", "b"):
+        page.keyboard.press(key)
+    expect(page.locator("body")).to_match_aria_snapshot(AFTER_IT_WAS_LEFT)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_has_contrast(opened, scheme):
     page = opened(small(), "#2ab", scheme=scheme)

@@ -106,4 +106,62 @@ def test_the_accessibility_tree(host, panel):
     page = host.open(panel("v6.6"))
     expect(page.locator("body")).to_match_aria_snapshot(TREE)
     said = "New states at each depth so far; the search ends when a depth brings none. 32 bars,"
-    expect(page.get_by_role("img", name=f"{said} the widest is number 18.")).to_have_count(1)
+    expect(page.get_by_role("img", name=f"{said} the highest is number 18.")).to_have_count(1)
+
+
+RUNNING = """\
+- region "Check of v5.18, scenario three-vcpus":
+  - text: v5.18, scenario three-vcpus
+  - button "Cancel the check"
+  - status:
+    - paragraph: running every interleaving
+  - term: states
+  - definition: /^[0-9,]+$/
+  - term: states a second
+  - definition
+  - term: depth
+  - definition: /^[0-9]+$/
+  - term: memory
+  - definition: /MiB/
+  - term: seconds
+  - definition
+"""
+CANCELLED = """\
+- region "Check of v5.18, scenario three-vcpus":
+  - text: v5.18, scenario three-vcpus
+  - status:
+    - paragraph: "/^incomplete, nothing is proved \\\\(cancelled\\\\): nothing broke/"
+  - term: states
+  - definition: /^[0-9,]+$/
+  - term: memory
+  - definition: /freed$/
+"""
+VIOLATED = """\
+- region "Check of patch-22-skip-invalid, scenario default":
+  - button "Step through the trace in an Interleaver below"
+  - status:
+    - paragraph: "violated: zap-complete"
+    - paragraph: The fast zap returned, and a root from before it still has a present SPTE.
+  - term: states
+  - definition: /^[0-9,]+$/
+  - figure /^New states at each depth so far/:
+    - img /bars, the highest is number/
+  - group:
+    - region "The trace, step by step": /^8 steps, 1 switch between actors/
+"""
+
+
+@pytest.mark.parametrize(("scheme", "body"), [("light", LAB_LIGHT), ("dark", LAB_DARK)])
+def test_running_cancelled_and_violated_are_heard_and_have_contrast(host, panel, scheme, body):
+    shown = panel("v5.18", scenario="three-vcpus", wait=False)
+    page = host.open(shown, scheme=scheme, body=body)
+    expect(page.locator("body")).to_match_aria_snapshot(RUNNING)
+    assert page.evaluate(CONTRAST)["bad"] == []
+    panel.made[0].cancel()
+    panel.made[0].wait()
+    host.push(page, shown)
+    expect(page.locator("body")).to_match_aria_snapshot(CANCELLED)
+    assert page.evaluate(CONTRAST)["bad"] == []
+    page = host.open(panel(BROKEN), scheme=scheme, body=body)
+    expect(page.locator("body")).to_match_aria_snapshot(VIOLATED)
+    assert page.evaluate(CONTRAST)["bad"] == []

@@ -91,6 +91,42 @@ def test_every_text_has_the_contrast_of_wcag_aa(host, scheme, body):
         page.get_by_role("button", name="One step forward (Right)").press("ArrowRight")
 
 
+HEARD = {
+    "at the start": """
+- region "Page tables, step by step":
+  - text: "1 of 6: empty"
+  - toolbar "Time":
+    - button "To the start (Home)" [disabled]
+    - button "One step back (Left)" [disabled]
+    - button "One step forward (Right)"
+    - button "To the end (End)"
+  - status: /^1 of 6\\. Page tables below root 1. empty. 4 levels of .* nothing is mapped\\.$/
+  - group "Picture":
+    - 'img "Page tables below root 1: empty"'
+""",
+    "at the end": """
+- region "Page tables, step by step":
+  - text: "6 of 6: after RCU"
+  - toolbar "Time":
+    - button "To the start (Home)"
+    - button "One step back (Left)"
+    - button "One step forward (Right)" [disabled]
+    - button "To the end (End)" [disabled]
+  - status: /^6 of 6\\. Page tables below root 1/
+  - group "Picture":
+    - 'img "Page tables below root 1: after RCU"'
+""",
+}
+
+
+@pytest.mark.browser
+def test_what_a_screen_reader_finds(host):
+    page = host.open(steps())
+    expect(page.locator("body")).to_match_aria_snapshot(HEARD["at the start"])
+    page.get_by_role("button", name="To the end (End)").click()
+    expect(page.locator("body")).to_match_aria_snapshot(HEARD["at the end"])
+
+
 def test_without_a_page_all_steps_are_words_and_the_last_is_a_picture():
     shown = steps()
     bundle = shown._repr_mimebundle_()

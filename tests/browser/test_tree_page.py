@@ -105,6 +105,44 @@ def test_nothing_of_the_tree_moves_over_all_steps_and_no_button_does(host):
     assert all(place == places[0] for place in places)
 
 
+HEARD = {
+    "leaf": """
+- group "Page tables":
+  - text: "Page tables: an SPTE of a root leads to a table, an SPTE of a table maps a page."
+  - group "root 0, level 2, valid":
+    - list:
+      - 'listitem "gfn 0 to 1: not present"'
+      - 'listitem "gfn 2 to 3: leads to table 1"': /→ table 1/
+  - group "table 1, below root 0[1]":
+    - list:
+      - 'listitem "gfn 2: not present"'
+      - 'listitem "gfn 3: 4K leaf, pfn 0x4, W, accessed and dirty clear"': /\\(changed\\)/
+  - 'group "page 2: not allocated"'
+  - 'group "page 3: not allocated"'
+""",
+    "removed": """
+- group "Page tables":
+  - group "root 0, level 2, invalid":
+    - list:
+      - 'listitem "gfn 0 to 1: not present"'
+      - 'listitem "gfn 2 to 3: not present"'
+  - group "table 1, no SPTE leads here":
+    - list:
+      - 'listitem /^REMOVED_SPTE/': /REMOVED \\(changed\\)/
+      - listitem "4K leaf, pfn 0x4, W, accessed and dirty clear"
+""",
+}
+
+
+def test_what_a_screen_reader_finds_of_the_tree(host):
+    shown = one_root_and_its_table()
+    page = host.open(shown)
+    for what, heard in HEARD.items():
+        step_where(shown, lambda b, kind=what: has_entry(b, kind))
+        host.push(page, shown)
+        expect(page.locator("body")).to_match_aria_snapshot(heard)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_tree_has_the_contrast_too(host, scheme):
     shown = one_root_and_its_table()

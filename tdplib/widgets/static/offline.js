@@ -125,11 +125,11 @@ class Offline {
   }
 }
 
-const main = document.querySelector(".page-board");
+const board = document.querySelector(".page-board");
 try {
-  new Offline(await unpack(document.querySelector(".page-data").textContent), main);
+  new Offline(await unpack(document.querySelector(".page-data").textContent), board);
   document.querySelector(".page-scripted").hidden = false;
   document.querySelector(".page-plain").hidden = true;
 } catch (problem) {
-  main.textContent = `The board cannot be shown in this browser: ${problem.message}.`;
+  board.textContent = `The board cannot be shown in this browser: ${problem.message}.`;
 }

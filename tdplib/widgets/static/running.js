@@ -101,7 +101,7 @@ export class Running {
     this.barsBox.hidden = bars.length < 3;
     put(this.bars, "viewBox", `0 0 ${4 * bars.length} 40`);
     put(this.bars, "preserveAspectRatio", "none");
-    put(this.bars, "aria-label", `${DEPTHS} ${bars.length} bars, the widest is number ${bars.indexOf(1) + 1}.`);
+    put(this.bars, "aria-label", `${DEPTHS} ${bars.length} bars, the highest is number ${bars.indexOf(1) + 1}.`);
     this.bars.replaceChildren(...bars.map((tall, i) => {
       const bar = document.createElementNS(SVG, "rect");
       const height = Math.max(0.5, 40 * tall);

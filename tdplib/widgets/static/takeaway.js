@@ -29,6 +29,8 @@ export class Takeaway {
       { class: "tdp-copy", "data-copy": i + 1, title: text }, name));
     const files = (saves || []).map(([kind, title]) => button(`Save as ${title}`,
       { class: "tdp-copy", "data-do": "export", "data-kind": kind, "aria-disabled": board.steps ? null : true }, title));
+    this.lines.hidden = !links.length; // an empty group would still be read out
+    this.files.hidden = !files.length;
     this.lines.replaceChildren(...(links.length ? [span("", "copy to reopen it: "), ...links] : []));
     const steps = board.steps === 1 ? "the one step" : `all ${board.steps} steps`;
     this.files.replaceChildren(...(files.length ? [span("", board.steps ? `save ${steps}: ` : "save: "), ...files] : []));
