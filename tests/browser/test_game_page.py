@@ -231,7 +231,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize(("scheme", "body"), [("light", LAB_LIGHT), ("dark", LAB_DARK)])
-def test_each_answer_is_heard_has_contrast_and_moves_nothing_after_the_first(host, scheme, body):
+def test_each_answer_is_heard_has_contrast_and_moves_nothing(host, scheme, body):
     mend = SaveIt(1)
     page = host.open(mend, scheme=scheme, body=body)
     places = []
