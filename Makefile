@@ -5,6 +5,7 @@
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11 python
 LAB_FLAGS ?=
 TEST_FLAGS ?=
+JOBS ?= 2
 UV_VERSION := 0.13.9
 
 VENV := .venv
@@ -33,7 +34,7 @@ help:
 	@echo 'make lock    resolve requirements*.txt into the locks (UPGRADE=1: newest of everything)'
 	@echo 'make clean   remove .venv and all that was generated'
 	@echo
-	@echo "variables:   PYTHON=/usr/bin/python3.12  LAB_FLAGS=--no-browser  TEST_FLAGS='-k search -x'"
+	@echo "variables:   PYTHON=/usr/bin/python3.12  LAB_FLAGS=--no-browser  TEST_FLAGS='-k search -x'  JOBS=1"
 
 lab: $(LAB)
 	@$(RUN) -m tdplib warm
@@ -47,7 +48,8 @@ test: $(TEST)
 	@# Compiled before the clock of any test runs; should that fail, the tests say where.
 	-@$(RUN) -m tdplib warm
 	@$(RUN) -m tdplib.doctor --missing
-	$(RUN) -m pytest $(TEST_FLAGS)
+	@# A file's tests stay together: they share servers, searches and the order of their cases.
+	$(RUN) -m pytest -n $(JOBS) --dist loadfile $(TEST_FLAGS)
 
 check: $(TEST)
 	$(RUN) -m ruff check
