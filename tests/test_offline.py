@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from nasty import OWN
 
 from tdplib import check, offline, replay
 from tdplib.atlas import TooLargeError, atlas
@@ -23,16 +24,6 @@ from tdplib.search.explore import Limits, explore
 from tdplib.widgets._assets import STATIC, VIEW
 from tdplib.widgets.offline import PLAYED, POLICY, page
 
-NASTY = "</script><img src=x onerror=alert(1)>"
-OWN = f'''
-def kvm_tdp_mmu_invalidate_all_roots(kvm):
-    """{NASTY}"""
-    for root in list_for_each_entry(kvm.arch.tdp_mmu_roots):
-        if not root.role.invalid:  # {NASTY}
-            kvm_tdp_mmu_get_root(root)
-            root.role.invalid = 1
-            tdp_mmu_schedule_zap_root(kvm, root)
-'''
 SMALL = [
     ("lost-update", None), ("v5.18", "small"), ("v3-list-walk", "small"),
     ("patch-24-unconditional", "small"), ("flush-under-mmu-lock", "small"),

@@ -14,6 +14,7 @@ import re
 
 import pytest
 from contrast import CONTRAST
+from nasty import OWN
 from playwright.sync_api import expect
 
 from tdplib import check, offline
@@ -23,16 +24,6 @@ from tdplib.widgets._assets import module
 from tdplib.widgets.offline import PLAYED
 from tdplib.widgets.packing import pack
 
-NASTY = "</script><img src=x onerror=alert(1)>"
-OWN = f'''
-def kvm_tdp_mmu_invalidate_all_roots(kvm):
-    """{NASTY}"""
-    for root in list_for_each_entry(kvm.arch.tdp_mmu_roots):
-        if not root.role.invalid:  # {NASTY}
-            kvm_tdp_mmu_get_root(root)
-            root.role.invalid = 1
-            tdp_mmu_schedule_zap_root(kvm, root)
-'''
 WALKS = [
     ("lost-update", None), ("patch-24-unconditional", "requeue"), ("v3-list-walk", "small"),
     ("v5.18", "two-levels"), ("v5.18", "tlb"),
